@@ -1,0 +1,45 @@
+public import NIOCore
+
+/// A message: an event name and data, and, once it is stored, its id.
+///
+/// The channel layer and the message log share this one type. The channel layer calls the event name the message's
+/// `type`; it does not look into the data, which may be any bytes. What goes to event streams must be UTF-8.
+///
+/// A value type without mutable parts: copying is a few reference counts, the bytes are shared.
+public struct Message: Hashable, Sendable {
+    /// The event name where the publisher gave none (WHATWG HTML §9.2.6: the default of `EventSource`).
+    public static let defaultEvent = "message"
+
+    /// Where the message stands in the log. Nil for a message that was not stored.
+    public let id: MessageID?
+    /// The group that it was published to. Nil for one that was sent to a single channel.
+    public let group: GroupName?
+    /// The event name, the `type` of Django Channels.
+    public let event: String
+    /// The payload: for text its UTF-8 bytes, for JSON its encoding.
+    public let data: ByteBuffer
+    /// When it was created.
+    public let createdAt: Timestamp
+
+    public init(
+        id: MessageID? = nil,
+        group: GroupName? = nil,
+        event: String = Message.defaultEvent,
+        data: ByteBuffer = ByteBuffer(),
+        createdAt: Timestamp = .now()
+    ) {
+        self.id = id
+        self.group = group
+        self.event = event
+        self.data = data
+        self.createdAt = createdAt
+    }
+
+    /// A message whose data is text.
+    public init(event: String = Message.defaultEvent, text: String) {
+        self.init(event: event, data: ByteBuffer(string: text))
+    }
+
+    /// The data as text. Bytes that are not UTF-8 are replaced by U+FFFD.
+    public var text: String { String(buffer: data) }
+}

@@ -1,0 +1,80 @@
+/// The name of a group: 1 to 100 bytes of ASCII letters, digits, `-`, `_` and `.`.
+///
+/// The rule is that of Django Channels' specification ("Channel and group names"), read as it is written: Channels'
+/// own regular expressions also accept Unicode digits and a trailing newline, and refuse a length of 100.
+public struct GroupName: Hashable, Sendable, Comparable, CustomStringConvertible {
+    /// The longest name, in bytes.
+    public static let maximumLength = 100
+
+    public let description: String
+
+    /// - Throws: ``BrokerError`` with the code `invalidName`, whose message names the rule.
+    public init(_ name: some StringProtocol) throws(BrokerError) {
+        guard NameRule.admits(name.utf8) else {
+            throw NameRule.refusal(of: String(name), as: "group")
+        }
+        description = String(name)
+    }
+
+    public static func < (left: GroupName, right: GroupName) -> Bool {
+        left.description < right.description
+    }
+}
+
+/// The name of a channel: as ``GroupName``, with at most one `!`, which begins the part that is local to a process.
+///
+/// The `!` has text before it; what comes after it may be empty only in a prefix that is given to `newChannel`.
+public struct ChannelName: Hashable, Sendable, Comparable, CustomStringConvertible {
+    public static let maximumLength = GroupName.maximumLength
+
+    public let description: String
+
+    /// - Throws: ``BrokerError`` with the code `invalidName`, whose message names the rule.
+    public init(_ name: some StringProtocol) throws(BrokerError) {
+        let parts = name.utf8.split(separator: UInt8(ascii: "!"), omittingEmptySubsequences: false)
+        guard parts.count <= 2, name.utf8.count <= Self.maximumLength, parts.allSatisfy({ NameRule.admits($0) }) else {
+            throw NameRule.refusal(of: String(name), as: "channel")
+        }
+        description = String(name)
+    }
+
+    public static func < (left: ChannelName, right: ChannelName) -> Bool {
+        left.description < right.description
+    }
+}
+
+private enum NameRule {
+    static func admits(_ bytes: some Collection<UInt8>) -> Bool {
+        guard (1...GroupName.maximumLength).contains(bytes.count) else { return false }
+        return bytes.allSatisfy { byte in
+            switch byte {
+            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+                UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "_"), UInt8(ascii: "."):
+                true
+            default:
+                false
+            }
+        }
+    }
+
+    static func refusal(of name: String, as kind: String) -> BrokerError {
+        let exclamation = kind == "channel" ? ", with at most one '!'" : ""
+        return BrokerError(
+            .invalidName,
+            "The \(kind) name \(name.quotedForPeople) is not allowed: use 1 to \(GroupName.maximumLength) ASCII letters, "
+                + "digits, '-', '_' or '.'\(exclamation)."
+        )
+    }
+}
+
+extension String {
+    /// The text in quotes, cut to a length that fits a sentence and without control characters: input that is
+    /// repeated in an error must not be able to forge log lines or fill the screen.
+    var quotedForPeople: String {
+        let limit = 60
+        let shown = unicodeScalars.prefix(limit).map { scalar in
+            scalar.properties.generalCategory == .control ? "\\u{\(String(scalar.value, radix: 16))}" : String(scalar)
+        }
+        return "'\(shown.joined())\(unicodeScalars.count > limit ? "…" : "")'"
+    }
+}
