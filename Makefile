@@ -1,0 +1,50 @@
+# Needs Swift 6.2 or newer, git, make and a shell. `scripts/require` installs the rest, and says so before it does.
+
+.DEFAULT_GOAL := help
+.PHONY: help run test build format lint test-swift test-browser test-thread
+
+ARGS ?=
+SWIFT_FILES := Sources Tests Package.swift
+VENV := .venv
+
+help:  ## Shows this list.
+	@echo 'Notify. Targets:'
+	@sed -n 's/^\([a-z-]*\):.*  ## \(.*\)/  make \1|\2/p' Makefile | while IFS='|' read -r target text; do \
+		printf '%-20s %s\n' "$$target" "$$text"; done
+
+run: build  ## Builds and starts the server. Options: make run ARGS="--port 9000 --database my.sqlite"
+	@exec .build/release/notify-cli serve $(ARGS)
+
+test: test-swift test-browser  ## Runs all tests: Swift, then a real browser.
+
+build:  ## Builds notify-cli for production into .build/release.
+	@scripts/require swift sqlite
+	swift build -c release --product notify-cli
+
+format:  ## Formats the Swift sources in place.
+	@scripts/require swift
+	swift format --in-place --parallel --recursive $(SWIFT_FILES)
+
+lint:  ## Checks the format of the Swift sources. Any finding is an error.
+	@scripts/require swift
+	swift format lint --strict --parallel --recursive $(SWIFT_FILES)
+
+test-swift:  ## Runs the Swift tests, in parallel. One suite: make test-swift ARGS="--filter Names"
+	@scripts/require swift sqlite
+	swift test --disable-xctest $(ARGS)
+
+test-browser: $(VENV)/ready  ## Runs the browser tests against the debug build of the server.
+	@scripts/require swift sqlite
+	swift build --product notify-cli
+	$(VENV)/bin/python Tests/browser/run.py "$$(swift build --show-bin-path)/notify-cli"
+
+test-thread:  ## Runs the Swift tests under the thread sanitizer, in a build folder of their own.
+	@scripts/require swift sqlite
+	swift test --disable-xctest --sanitize=thread --scratch-path .build-thread $(ARGS)
+
+$(VENV)/ready: Tests/browser/requirements.txt
+	@scripts/require python browser
+	@echo 'Installing Playwright for the browser tests from PyPI into $(VENV).'
+	python3 -m venv --clear $(VENV)
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check --requirement Tests/browser/requirements.txt
+	@touch $@

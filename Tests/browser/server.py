@@ -1,0 +1,97 @@
+"""The server under test: started, stopped and killed as an operator would."""
+
+import http.client
+import json
+import queue
+import re
+import signal
+import socket
+import subprocess
+import threading
+from pathlib import Path
+
+PATIENCE = 30  # seconds until a wait for the server counts as failed
+
+
+def free_port():
+    """A port that is free now and lies below those that the kernel gives to outgoing connections: while the server is
+    away, nothing else gets its port by chance."""
+    for port in range(18000, 28000):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                continue
+    raise RuntimeError("No port between 18000 and 28000 is free.")
+
+
+class Server:
+    """`notify-cli serve` on one port and one database. It can be started again after it was stopped or killed."""
+
+    def __init__(self, binary: Path, database: Path, allow_origin: str | None = None):
+        self.binary = binary
+        self.database = database
+        self.allow_origin = allow_origin
+        self.port = free_port()
+        self.process = None
+        self.log = []
+
+    @property
+    def url(self):
+        return f"http://127.0.0.1:{self.port}"
+
+    def start(self):
+        """Starts the server and returns when it has printed its address."""
+        command = [self.binary, "serve", "--port", str(self.port), "--database", self.database]
+        if self.allow_origin:
+            command += ["--allow-origin", self.allow_origin]
+        self.process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+        lines = queue.SimpleQueue()
+        threading.Thread(target=self._read, args=(self.process.stdout, lines), daemon=True).start()
+        while True:
+            try:
+                line = lines.get(timeout=PATIENCE)
+            except queue.Empty:
+                raise AssertionError(f"The server printed no address within {PATIENCE} s.") from None
+            if line is None:
+                raise AssertionError("The server ended before it printed its address.")
+            if match := re.search(r"http://127\.0\.0\.1:(\d+)", line):
+                assert int(match[1]) == self.port, f"asked for port {self.port}, the server printed {match[0]}"
+                return self
+
+    def _read(self, output, lines):
+        for line in output:
+            self.log.append(line)
+            lines.put(line)
+        lines.put(None)
+
+    def stop(self):
+        """SIGTERM: the server ends its streams and exits with status 0."""
+        self.process.send_signal(signal.SIGTERM)
+        status = self.process.wait(PATIENCE)
+        assert status == 0, f"after SIGTERM the server ended with status {status}"
+
+    def kill(self):
+        """SIGKILL: the server has no time for anything."""
+        self.process.kill()
+        self.process.wait(PATIENCE)
+
+    def end(self):
+        """Ends the server however it is, for tidying up."""
+        if self.process and self.process.poll() is None:
+            self.kill()
+
+    def publish(self, text, event="greeting", group="my-group"):
+        """Publishes a message and returns its id."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
+        body = json.dumps({"event": event, "data": text})
+        connection.request("POST", f"/groups/{group}/messages", body, {"Content-Type": "application/json"})
+        response = connection.getresponse()
+        answer = response.read().decode()
+        connection.close()
+        assert response.status == 201, f"publish answered {response.status}: {answer}"
+        return json.loads(answer)["id"]
