@@ -34,7 +34,7 @@ test-swift:  ## Runs the Swift tests, in parallel. One suite: make test-swift AR
 	swift test --disable-xctest $(ARGS)
 
 test-browser: $(VENV)/ready  ## Runs the browser tests against the debug build of the server.
-	@scripts/require swift sqlite
+	@scripts/require swift sqlite browser
 	swift build --product notify-cli
 	$(VENV)/bin/python Tests/browser/run.py "$$(swift build --show-bin-path)/notify-cli"
 
@@ -43,7 +43,7 @@ test-thread:  ## Runs the Swift tests under the thread sanitizer, in a build fol
 	swift test --disable-xctest --sanitize=thread --scratch-path .build-thread $(ARGS)
 
 $(VENV)/ready: Tests/browser/requirements.txt
-	@scripts/require python browser
+	@scripts/require python
 	@echo 'Installing Playwright for the browser tests from PyPI into $(VENV).'
 	python3 -m venv --clear $(VENV)
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check --requirement Tests/browser/requirements.txt
