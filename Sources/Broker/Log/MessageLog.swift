@@ -1,0 +1,179 @@
+public import NIOCore
+import Synchronization
+
+/// The message log: publishes go through it into the store, and from the store to the channel layer.
+///
+/// It owns what neither of the two can: the *frontier*, the id of the last message that was handed to the layer, and the
+/// rule that handing over and joining exclude each other. So a sink that joins a group with the frontier F gets every
+/// message of that group after F, and every one up to F is in the store. An answer to a publisher means: durable, and in
+/// the queue or inbox of every subscriber.
+///
+/// Safe to use from any thread.
+public final class MessageLog: Sendable {
+    public struct Configuration: Sendable {
+        /// The largest data of a message, in bytes of UTF-8.
+        public var maximumMessageSize: Int
+        /// How many bytes of publishes may wait for the store before further ones are refused with `overloaded`.
+        public var maximumWaitingBytes: Int
+
+        public init(maximumMessageSize: Int = 1 << 20, maximumWaitingBytes: Int = 64 << 20) {
+            self.maximumMessageSize = maximumMessageSize
+            self.maximumWaitingBytes = maximumWaitingBytes
+        }
+    }
+
+    public typealias Outcome = Result<Message, BrokerError>
+
+    private struct Reply: Sendable {
+        /// Where the publisher wants its answer; nil: wherever it comes.
+        let eventLoop: (any EventLoop)?
+        let complete: @Sendable (Outcome) -> Void
+    }
+
+    public let store: any MessageStore
+    public let layer: any ChannelLayer
+    public let configuration: Configuration
+    private let queue: Mutex<PublishQueue<Reply>>
+    private let frontierSequence: Mutex<Int64>
+
+    /// - Throws: ``BrokerError`` if the store cannot be read.
+    public init(
+        store: any MessageStore,
+        layer: any ChannelLayer,
+        configuration: Configuration = Configuration()
+    ) throws(BrokerError) {
+        self.store = store
+        self.layer = layer
+        self.configuration = configuration
+        queue = Mutex(PublishQueue(maximumBytes: configuration.maximumWaitingBytes))
+        frontierSequence = Mutex(try store.newestSequence())
+    }
+
+    /// The newest published position: that of the last message which was handed to the layer.
+    public var frontier: MessageID {
+        MessageID(epoch: store.epoch, sequence: frontierSequence.withLock { $0 })
+    }
+
+    /// How many publishes wait for the store.
+    public var waitingPublishes: Int { queue.withLock { $0.depth } }
+
+    // MARK: Publishing
+
+    /// Stores a message, then publishes it to its group.
+    ///
+    /// Cancelling the calling task does not take the message back: it is stored and published, or neither.
+    ///
+    /// - Returns: The message with its id, once it is durable and handed over.
+    /// - Throws: ``BrokerError``: `messageTooLarge`, `storeUnavailable`, `overloaded`, `closed`. Nothing was published.
+    @discardableResult
+    public func publish(_ draft: MessageDraft) async throws(BrokerError) -> Message {
+        let outcome = await withCheckedContinuation { continuation in
+            publish(draft, on: nil) { continuation.resume(returning: $0) }
+        }
+        return try outcome.get()
+    }
+
+    /// As ``publish(_:)-(MessageDraft)``, for callers on an event loop: `complete` is called once, on `eventLoop` if one
+    /// is given. All answers of a batch to one loop wake it once.
+    public func publish(
+        _ draft: MessageDraft,
+        on eventLoop: (any EventLoop)?,
+        complete: @escaping @Sendable (Outcome) -> Void
+    ) {
+        do {
+            try checkSize(of: draft)
+            let reply = Reply(eventLoop: eventLoop, complete: complete)
+            switch try queue.withLock({ queue throws(BrokerError) in try queue.add(draft, reply: reply) }) {
+            case .startWriter: startWriter()
+            case .wait: break
+            }
+        } catch {
+            complete(.failure(error))
+        }
+    }
+
+    /// Publishes to whoever is connected and stores nothing: the message has no id and is never replayed.
+    ///
+    /// - Throws: ``BrokerError``: `messageTooLarge`.
+    public func publishUnstored(_ draft: MessageDraft) throws(BrokerError) {
+        try checkSize(of: draft)
+        layer.groupSend(Message(group: draft.group, event: draft.event, data: draft.data), to: draft.group)
+    }
+
+    private func checkSize(of draft: MessageDraft) throws(BrokerError) {
+        let size = draft.data.readableBytes
+        guard size <= configuration.maximumMessageSize else {
+            throw BrokerError(
+                .messageTooLarge,
+                "The data has \(size) bytes: at most \(configuration.maximumMessageSize) are allowed "
+                    + "(--max-message-size). Send a link to it instead, or split it."
+            )
+        }
+    }
+
+    // MARK: Joining
+
+    /// Makes a sink a member of groups, and tells it from which position on its messages come.
+    ///
+    /// In one step, which excludes handing over: afterwards the sink receives every message of `groups` that is handed
+    /// over after the frontier which `mark` is called with, and none before it.
+    ///
+    /// - Parameter mark: Called once before this returns, under a lock: only enqueue.
+    public func join(_ sink: any ChannelSink, groups: some Sequence<GroupName>, mark: (Int64) -> Void) {
+        frontierSequence.withLock { frontier in
+            for group in groups { layer.groupAdd(sink, to: group) }
+            mark(frontier)
+        }
+    }
+
+    /// Takes a sink out of a group. Messages that it received before may still wait in its inbox.
+    public func leave(_ sink: any ChannelSink, group: GroupName) {
+        layer.groupDiscard(sink, from: group)
+    }
+
+    // MARK: Writing
+
+    private func startWriter() {
+        store.append(
+            next: { self.queue.withLock { $0.takeBatch() } },
+            committed: { self.handOver($0) }
+        )
+    }
+
+    /// Runs on the store's writer, batch after batch, so ids reach the layer in their order.
+    private func handOver(_ outcomes: [Outcome]) {
+        let messages = outcomes.compactMap { try? $0.get() }
+        if let last = messages.last?.id {
+            frontierSequence.withLock { frontier in
+                frontier = last.sequence
+                layer.groupSend(contentsOf: messages)
+            }
+        }
+        answer(queue.withLock { $0.finishBatch() }, outcomes)
+    }
+
+    private func answer(_ publishes: [PublishQueue<Reply>.Publish], _ outcomes: [Outcome]) {
+        var byLoop: [(eventLoop: any EventLoop, answers: [(Reply, Outcome)])] = []
+        for (publish, outcome) in zip(publishes, outcomes) {
+            guard let eventLoop = publish.reply.eventLoop else {
+                publish.reply.complete(outcome)
+                continue
+            }
+            if let index = byLoop.firstIndex(where: { $0.eventLoop === eventLoop }) {
+                byLoop[index].answers.append((publish.reply, outcome))
+            } else {
+                byLoop.append((eventLoop, [(publish.reply, outcome)]))
+            }
+        }
+        for (eventLoop, answers) in byLoop {
+            eventLoop.execute {
+                for (reply, outcome) in answers { reply.complete(outcome) }
+            }
+        }
+    }
+
+    /// Refuses further publishes; those that wait are still committed and answered.
+    public func close() {
+        queue.withLock { $0.close() }
+    }
+}

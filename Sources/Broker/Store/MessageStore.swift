@@ -1,0 +1,108 @@
+/// Where messages are kept: an append-only log with one sequence, read by group.
+///
+/// The broker above knows only this protocol, so that an engine that several machines share can take its place. All
+/// methods may be called from any thread, never from an event loop: the reading ones wait for storage.
+public protocol MessageStore: Sendable {
+    /// Which database this is. It changes only when the store is opened.
+    var epoch: Epoch { get }
+
+    /// The highest sequence that was ever given, also when that message was deleted since; 0 in an empty store.
+    func newestSequence() throws(BrokerError) -> Int64
+
+    /// Commits batches until there are no more.
+    ///
+    /// Calls `next` on the store's one writer for the drafts to commit together; for each batch calls `committed` with a
+    /// result for every draft, in the same order, before it asks for another. Ids ascend in that order, within a batch
+    /// and from batch to batch. When a result is a message, it is durable. A draft that the store refuses fails alone; a
+    /// commit that fails, fails its batch. Returns at once. Not to be called again until `next` has returned nil.
+    func append(
+        next: @escaping @Sendable () -> [MessageDraft]?,
+        committed: @escaping @Sendable ([Result<Message, BrokerError>]) -> Void
+    )
+
+    /// The messages of `groups` with `after < sequence <= through`, ascending: the oldest `limit` of them, fewer where
+    /// their data passes `maximumBytes` (at least one is returned if there is one).
+    func messages(
+        of groups: [GroupName],
+        after: Int64,
+        through: Int64,
+        limit: Int,
+        maximumBytes: Int
+    ) async throws(BrokerError) -> LogPage
+
+    /// The newest `limit` messages of a group with `sequence < before`, ascending, fewer where their data passes
+    /// `maximumBytes` (at least one is returned if there is one).
+    func newestMessages(
+        of group: GroupName,
+        before: Int64,
+        limit: Int,
+        maximumBytes: Int
+    ) async throws(BrokerError) -> LogPage
+
+    /// The position from which a replay of `groups` begins, at most `through`.
+    func position(of start: ReplayStart, in groups: [GroupName], through: Int64) async throws(BrokerError) -> Int64
+
+    /// One message; nil if there is none with this sequence in this group.
+    func message(_ sequence: Int64, in group: GroupName) async throws(BrokerError) -> Message?
+
+    /// Groups by name, from the first that begins with `prefix` and comes after `after`.
+    func groups(prefix: String, after: String, limit: Int) async throws(BrokerError) -> [StoredGroup]
+
+    /// One group; nil if nothing was ever published to it.
+    func group(_ name: GroupName) async throws(BrokerError) -> StoredGroup?
+
+    /// Deletes one message. Its sequence is never used again.
+    ///
+    /// - Returns: Whether it was there.
+    func delete(_ sequence: Int64, in group: GroupName) async throws(BrokerError) -> Bool
+
+    /// Deletes the messages of a group up to and including a sequence, as retention and a purge do: who resumes from
+    /// before is told that something is missing.
+    func remove(_ group: GroupName, through sequence: Int64) async throws(BrokerError)
+
+    /// Waits for the writer and closes the files. Using the store afterwards throws.
+    func close() throws(BrokerError)
+}
+
+/// Where a replay begins when the client has no position of its own.
+public enum ReplayStart: Hashable, Sendable {
+    /// With the oldest message that is stored.
+    case all
+    /// With the newest so many, over all groups together.
+    case last(Int)
+    /// With the first message created at or after a time. Found by bisection over the log, so it is exact as long as
+    /// the clock was not set back between two messages.
+    case since(Timestamp)
+}
+
+/// A stretch of the log of some groups.
+public struct LogPage: Sendable {
+    /// Ascending.
+    public let messages: [Message]
+    /// Whether nothing more lies in the stretch that was asked for.
+    public let isComplete: Bool
+    /// The highest sequence that retention or a purge removed from any of the groups; 0 if nothing was.
+    public let removedThrough: Int64
+
+    public init(messages: [Message], isComplete: Bool, removedThrough: Int64) {
+        self.messages = messages
+        self.isComplete = isComplete
+        self.removedThrough = removedThrough
+    }
+}
+
+/// What the store knows of a group. Counts are kept, not counted.
+public struct StoredGroup: Hashable, Sendable {
+    public let name: GroupName
+    public let messages: Int
+    /// Nil when all its messages are gone.
+    public let first: Int64?
+    public let last: Int64?
+
+    public init(name: GroupName, messages: Int, first: Int64?, last: Int64?) {
+        self.name = name
+        self.messages = messages
+        self.first = first
+        self.last = last
+    }
+}

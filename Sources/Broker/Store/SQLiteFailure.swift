@@ -1,0 +1,61 @@
+import Foundation
+import GRDB
+
+/// SQLite's result codes as sentences for an operator.
+enum SQLiteFailure {
+    static func checkFolder(of path: String) throws(BrokerError) {
+        let folder = URL(fileURLWithPath: path).deletingLastPathComponent().path
+        var isFolder: ObjCBool = false
+        guard FileManager.default.fileExists(atPath: folder, isDirectory: &isFolder), isFolder.boolValue else {
+            throw BrokerError(
+                .storeUnusable,
+                "The folder '\(folder)' of the database does not exist: create it, or give another path with --database."
+            )
+        }
+        var isDirectory: ObjCBool = false
+        if FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory), isDirectory.boolValue {
+            throw BrokerError(.storeUnusable, "'\(path)' is a folder: give the path of a file with --database.")
+        }
+    }
+
+    static func opening(_ path: String, _ error: any Error) -> BrokerError {
+        let sentence =
+            switch (error as? DatabaseError)?.resultCode {
+            case .SQLITE_NOTADB?:
+                "'\(path)' is no SQLite database: give another path with --database. The file was not changed."
+            case .SQLITE_CORRUPT?:
+                "The database '\(path)' is damaged: restore it from a backup. The file was not changed."
+            case .SQLITE_BUSY?, .SQLITE_LOCKED?:
+                "The database '\(path)' is locked by another process: stop that one first."
+            case .SQLITE_CANTOPEN?, .SQLITE_PERM?, .SQLITE_READONLY?, .SQLITE_AUTH?:
+                "The database '\(path)' cannot be opened for writing: check the permissions of the file and its folder."
+            case .SQLITE_FULL?:
+                "The disk of the database '\(path)' is full: free some space."
+            default:
+                "The database '\(path)' cannot be used."
+            }
+        return BrokerError(.storeUnusable, sentence, underlying: error)
+    }
+
+    static func writing(_ error: any Error) -> BrokerError {
+        let sentence =
+            switch (error as? DatabaseError)?.resultCode {
+            case .SQLITE_FULL?:
+                "The disk is full: nothing was stored. Free some space and send it again."
+            case .SQLITE_BUSY?, .SQLITE_LOCKED?:
+                "The database is locked by another process: nothing was stored. Send it again."
+            case .SQLITE_READONLY?, .SQLITE_PERM?:
+                "The database cannot be written: nothing was stored. Check its permissions and send it again."
+            case .SQLITE_TOOBIG?:
+                "The message is too big for the database."
+            default:
+                "The database did not take the message: nothing was stored."
+            }
+        return BrokerError(.storeUnavailable, sentence, underlying: error)
+    }
+
+    static func reading(_ error: any Error) -> BrokerError {
+        error as? BrokerError
+            ?? BrokerError(.storeUnavailable, "The database cannot be read now: try again.", underlying: error)
+    }
+}

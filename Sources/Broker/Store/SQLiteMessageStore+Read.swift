@@ -1,0 +1,135 @@
+import Foundation
+import GRDB
+import NIOCore
+
+extension SQLiteMessageStore {
+    public func messages(
+        of groups: [GroupName],
+        after: Int64,
+        through: Int64,
+        limit: Int,
+        maximumBytes: Int
+    ) async throws(BrokerError) -> LogPage {
+        try await read { [epoch] db in
+            let rows = try GroupRows(groups, db)
+            // One index range for each group, merged by id: SQLite runs the parts as coroutines and stops at the limit.
+            let part =
+                "SELECT id, group_id, event, data, created_at FROM messages WHERE group_id = ? AND id > ? AND id <= ?"
+            var page = PageBuilder(epoch: epoch, rows: rows, limit: limit, maximumBytes: maximumBytes)
+            guard !rows.ids.isEmpty else { return page.page }
+            let union = rows.ids.map { _ in part }.joined(separator: " UNION ALL ")
+            let arguments = rows.ids.flatMap { [$0, after, through] } + [Int64(limit) + 1]
+            try page.fill(
+                from: Row.fetchCursor(
+                    db.cachedStatement(sql: union + " ORDER BY id LIMIT ?"),
+                    arguments: StatementArguments(arguments)
+                )
+            )
+            return page.page
+        }
+    }
+
+    public func newestMessages(
+        of group: GroupName,
+        before: Int64,
+        limit: Int,
+        maximumBytes: Int
+    ) async throws(BrokerError) -> LogPage {
+        try await read { [epoch] db in
+            let rows = try GroupRows([group], db)
+            var page = PageBuilder(epoch: epoch, rows: rows, limit: limit, maximumBytes: maximumBytes)
+            guard let row = rows.ids.first else { return page.page }
+            try page.fill(
+                from: Row.fetchCursor(
+                    db.cachedStatement(
+                        sql: """
+                            SELECT id, group_id, event, data, created_at FROM messages
+                            WHERE group_id = ? AND id < ? ORDER BY id DESC LIMIT ?
+                            """
+                    ),
+                    arguments: [row, before, limit + 1]
+                )
+            )
+            return LogPage(
+                messages: page.page.messages.reversed(),
+                isComplete: page.page.isComplete,
+                removedThrough: rows.removedThrough
+            )
+        }
+    }
+
+    public func message(_ sequence: Int64, in group: GroupName) async throws(BrokerError) -> Message? {
+        try await messages(of: [group], after: sequence - 1, through: sequence, limit: 1, maximumBytes: .max)
+            .messages.first
+    }
+
+    func read<Value: Sendable>(
+        _ body: @escaping @Sendable (Database) throws -> Value
+    ) async throws(BrokerError) -> Value {
+        do {
+            return try await database.read(body)
+        } catch {
+            throw SQLiteFailure.reading(error)
+        }
+    }
+}
+
+/// The rows of the groups that a read is about.
+struct GroupRows {
+    /// Row ids of those that exist.
+    private(set) var ids: [Int64] = []
+    private(set) var names: [Int64: GroupName] = [:]
+    private(set) var removedThrough: Int64 = 0
+
+    init(_ groups: [GroupName], _ db: Database) throws {
+        let statement = try db.cachedStatement(sql: "SELECT id, removed_through FROM groups WHERE name = ?")
+        for group in Set(groups) {
+            guard let row = try Row.fetchOne(statement, arguments: [group.description]) else { continue }
+            let id: Int64 = row[0]
+            ids.append(id)
+            names[id] = group
+            removedThrough = max(removedThrough, row[1])
+        }
+        ids.sort()
+    }
+}
+
+/// Rows made into a page, until the page is full.
+private struct PageBuilder {
+    let epoch: Epoch
+    let rows: GroupRows
+    let limit: Int
+    let maximumBytes: Int
+    private var messages: [Message] = []
+    private var isComplete = true
+
+    init(epoch: Epoch, rows: GroupRows, limit: Int, maximumBytes: Int) {
+        (self.epoch, self.rows, self.limit, self.maximumBytes) = (epoch, rows, limit, maximumBytes)
+    }
+
+    var page: LogPage {
+        LogPage(messages: messages, isComplete: isComplete, removedThrough: rows.removedThrough)
+    }
+
+    /// Takes rows of `id, group_id, event, data, created_at`, of which there is one more than the limit if there is more.
+    mutating func fill(from cursor: RowCursor) throws {
+        var bytes = 0
+        while let row = try cursor.next() {
+            let data = try row.withUnsafeData(atIndex: 3) { data in data.map { ByteBuffer(bytes: $0) } ?? ByteBuffer() }
+            bytes += data.readableBytes
+            guard messages.count < limit, messages.isEmpty || bytes <= maximumBytes else {
+                isComplete = false
+                return
+            }
+            messages.append(
+                Message(
+                    id: MessageID(epoch: epoch, sequence: row[0]),
+                    group: rows.names[row[1]],
+                    event: row[2],
+                    data: data,
+                    createdAt: Timestamp(milliseconds: row[4])
+                )
+            )
+        }
+    }
+}
