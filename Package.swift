@@ -48,6 +48,7 @@ let package = Package(
             name: "Gateway",
             dependencies: [
                 "Broker",
+                .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),

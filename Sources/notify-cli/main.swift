@@ -1,4 +1,3 @@
-import ArgumentParser
-import Configuration
+import Broker
+import Gateway
 
-print("hi")

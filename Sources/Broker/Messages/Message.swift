@@ -20,6 +20,8 @@ public struct Message: Hashable, Sendable {
     public let data: ByteBuffer
     /// When it was created.
     public let createdAt: Timestamp
+    /// What receivers have made of it; not part of its value.
+    public let forms = MessageForms()
 
     public init(
         id: MessageID? = nil,
@@ -38,6 +40,17 @@ public struct Message: Hashable, Sendable {
     /// A message whose data is text.
     public init(event: String = Message.defaultEvent, text: String) {
         self.init(event: event, data: ByteBuffer(string: text))
+    }
+
+    public static func == (left: Message, right: Message) -> Bool {
+        left.id == right.id && left.group == right.group && left.event == right.event && left.data == right.data
+            && left.createdAt == right.createdAt
+    }
+
+    public func hash(into hasher: inout Hasher) {
+        hasher.combine(id)
+        hasher.combine(event)
+        hasher.combine(createdAt)
     }
 
     /// The data as text. Bytes that are not UTF-8 are replaced by U+FFFD.

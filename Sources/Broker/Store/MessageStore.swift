@@ -83,11 +83,14 @@ public struct LogPage: Sendable {
     public let isComplete: Bool
     /// The highest sequence that retention or a purge removed from any of the groups; 0 if nothing was.
     public let removedThrough: Int64
+    /// The oldest sequence that is still stored of the groups, wherever the stretch lies; nil if none is.
+    public let oldest: Int64?
 
-    public init(messages: [Message], isComplete: Bool, removedThrough: Int64) {
+    public init(messages: [Message], isComplete: Bool, removedThrough: Int64, oldest: Int64?) {
         self.messages = messages
         self.isComplete = isComplete
         self.removedThrough = removedThrough
+        self.oldest = oldest
     }
 }
 

@@ -53,7 +53,7 @@ extension SQLiteMessageStore {
             return LogPage(
                 messages: page.page.messages.reversed(),
                 isComplete: page.page.isComplete,
-                removedThrough: rows.removedThrough
+                removedThrough: rows.removedThrough, oldest: rows.oldest
             )
         }
     }
@@ -80,15 +80,17 @@ struct GroupRows {
     private(set) var ids: [Int64] = []
     private(set) var names: [Int64: GroupName] = [:]
     private(set) var removedThrough: Int64 = 0
+    private(set) var oldest: Int64?
 
     init(_ groups: [GroupName], _ db: Database) throws {
-        let statement = try db.cachedStatement(sql: "SELECT id, removed_through FROM groups WHERE name = ?")
+        let statement = try db.cachedStatement(sql: "SELECT id, removed_through, first_id FROM groups WHERE name = ?")
         for group in Set(groups) {
             guard let row = try Row.fetchOne(statement, arguments: [group.description]) else { continue }
             let id: Int64 = row[0]
             ids.append(id)
             names[id] = group
             removedThrough = max(removedThrough, row[1])
+            if let first: Int64 = row[2] { oldest = min(oldest ?? first, first) }
         }
         ids.sort()
     }
@@ -108,7 +110,8 @@ private struct PageBuilder {
     }
 
     var page: LogPage {
-        LogPage(messages: messages, isComplete: isComplete, removedThrough: rows.removedThrough)
+        LogPage(
+            messages: messages, isComplete: isComplete, removedThrough: rows.removedThrough, oldest: rows.oldest)
     }
 
     /// Takes rows of `id, group_id, event, data, created_at`, of which there is one more than the limit if there is more.

@@ -1,0 +1,100 @@
+import HTTPTypes
+import NIOHTTP1
+
+/// Who may come while there is no access control: `Host` and `Origin` are checked on every request, before its path.
+///
+/// A page of another site can make a browser send requests to a server on loopback, by its address or by a name of its own
+/// that resolves there (DNS rebinding). Both headers are the browser's own; a page cannot change them.
+struct AccessPolicy: Sendable {
+    private let host: String
+    private let checksHost: Bool
+    private let allowedOrigins: Set<String>
+    private let allowsAllOrigins: Bool
+
+    init(_ configuration: GatewayConfiguration) {
+        host = configuration.host.lowercased()
+        // A server for all addresses answers to names that it cannot know.
+        checksHost = !["0.0.0.0", "::", "[::]"].contains(host)
+        allowedOrigins = Set(configuration.allowedOrigins.map { $0.lowercased() })
+        allowsAllOrigins = configuration.allowedOrigins.contains("*")
+    }
+
+    /// - Throws: ``Problem``: 400 without a `Host` in HTTP/1.1 (RFC 9112 §3.2), 403 for a foreign one or a foreign origin.
+    func check(_ head: HTTPRequestHead) throws(Problem) {
+        let hosts = head.headers["host"]
+        guard hosts.count == 1 || (hosts.isEmpty && !head.usesHTTP11) else {
+            throw Problem(.badRequest, "HTTP/1.1 needs exactly one Host header.")
+        }
+        if let value = hosts.first, !isOurs(host: value) {
+            throw Problem(
+                .forbidden,
+                "This server does not answer to the host \(value.quotedForPeople). Use its loopback address, or start it "
+                    + "with --host.")
+        }
+        if let origin = head.headers.first(name: "origin"), !admits(origin: origin, host: hosts.first) {
+            throw Problem(
+                .forbidden,
+                "Pages of \(origin.quotedForPeople) may not use this server. Start it with --allow-origin \(origin.forOption) "
+                    + "to allow them.")
+        }
+    }
+
+    private func isOurs(host value: String) -> Bool {
+        guard checksHost else { return true }
+        let name = Self.name(ofHost: value).lowercased()
+        return name == host || GatewayConfiguration.isLoopback(name)
+    }
+
+    private func admits(origin: String, host: String?) -> Bool {
+        if allowsAllOrigins || allowedOrigins.contains(origin.lowercased()) { return true }
+        guard let host else { return false }
+        return origin.lowercased() == "http://\(host.lowercased())"
+    }
+
+    /// The host without its port (RFC 9110 §7.2); an IPv6 address keeps its brackets.
+    private static func name(ofHost value: String) -> Substring {
+        if value.hasPrefix("["), let end = value.firstIndex(of: "]") { return value[...end] }
+        return value.firstIndex(of: ":").map { value[..<$0] } ?? value[...]
+    }
+
+    /// What every answer to a page of another, allowed origin carries (Fetch standard, CORS protocol).
+    func headers(for head: HTTPRequestHead) -> [(String, String)] {
+        guard !allowedOrigins.isEmpty, let origin = head.headers.first(name: "origin") else { return [] }
+        if allowedOrigins.contains(origin.lowercased()) {
+            return [
+                ("access-control-allow-origin", origin), ("access-control-allow-credentials", "true"),
+                ("access-control-expose-headers", "location, retry-after"), ("vary", "origin"),
+            ]
+        }
+        guard allowsAllOrigins else { return [] }
+        return [("access-control-allow-origin", "*"), ("access-control-expose-headers", "location, retry-after")]
+    }
+
+    /// What a preflight is answered with, beside ``headers(for:)``.
+    static let preflight: HTTPFields = [
+        .accessControlAllowMethods: "GET, HEAD, POST, DELETE, OPTIONS",
+        .accessControlAllowHeaders: "content-type, last-event-id, idempotency-key, authorization, x-csrftoken",
+        .accessControlMaxAge: "600",
+    ]
+}
+
+extension HTTPRequestHead {
+    /// Whether the client speaks HTTP/1.1: knows chunks, keeps connections, must send `Host`.
+    var usesHTTP11: Bool { version.major > 1 || version == .http1_1 }
+}
+
+extension String {
+    /// In quotes, short and without control characters: input must not be able to forge log lines.
+    var quotedForPeople: String {
+        let shown = unicodeScalars.prefix(60).map { scalar in
+            scalar.properties.generalCategory == .control ? "\\u{\(String(scalar.value, radix: 16))}" : String(scalar)
+        }
+        return "'\(shown.joined())\(unicodeScalars.count > 60 ? "…" : "")'"
+    }
+
+    /// As an example for a command line: only if it is an origin that one could allow.
+    fileprivate var forOption: String {
+        let isPlain = utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F && $0 != UInt8(ascii: "'") }
+        return isPlain && hasPrefix("http") && utf8.count < 100 ? self : "ORIGIN"
+    }
+}

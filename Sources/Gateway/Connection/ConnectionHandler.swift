@@ -1,0 +1,295 @@
+import Broker
+import HTTPTypes
+import NIOCore
+import NIOHTTP1
+
+/// An HTTP/1 connection: one request at a time is gathered, checked and answered.
+///
+/// Event streams and publishes are answered here, on the event loop; a stream takes the connection over for good. All
+/// else goes to the router. What a client sends while its request is being answered (pipelining) waits, and nothing more
+/// is read meanwhile.
+///
+/// The library's server was not used for this: it answers neither garbage nor `Expect`, drains what it refused, and
+/// spends a task and an asynchronous channel on each connection (docs/decisions/0004-connections.md).
+final class ConnectionHandler: ChannelDuplexHandler {
+    typealias InboundIn = HTTPServerRequestPart
+    typealias OutboundIn = HTTPServerResponsePart
+    typealias OutboundOut = HTTPServerResponsePart
+
+    private enum State {
+        /// Waits for a request's head.
+        case idle
+        case receiving(IncomingRequest)
+        case responding(HTTPRequestHead)
+        /// Answered, and closed for output: reads what still comes, for a while, so that the answer is not lost to a reset
+        /// (RFC 9112 §9.6).
+        case lingering
+        /// A stream has the connection, or it is closed.
+        case done
+    }
+
+    private let services: ConnectionServices
+    private var context: ChannelHandlerContext?
+    private var state = State.idle
+    /// Parts that came while a request was being answered.
+    private var pipelined: [HTTPServerRequestPart] = []
+    private var isReadHeld = false
+    private var failure: Problem?
+    private var inputIsClosed = false
+    private var isClosing = false
+    private var deadline: NIODeadline
+    private var lingeredBytes = 0
+
+    /// What is read from a client after the last answer, at most.
+    private static let lingerBytes = 4 << 20
+    private static let lingerTime = TimeAmount.seconds(2)
+
+    init(services: ConnectionServices) {
+        self.services = services
+        deadline = .now() + services.limits.headTimeout
+    }
+
+    // MARK: The connection
+
+    func handlerAdded(context: ChannelHandlerContext) {
+        self.context = context
+        services.connections.insert(self)
+    }
+
+    func handlerRemoved(context: ChannelHandlerContext) {
+        services.connections.remove(self)
+        self.context = nil
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        state = .done
+        context.fireChannelInactive()
+    }
+
+    func read(context: ChannelHandlerContext) {
+        if case .responding = state { isReadHeld = true } else { context.read() }
+    }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        guard case ChannelEvent.inputClosed? = event as? ChannelEvent else {
+            return context.fireUserInboundEventTriggered(event)
+        }
+        inputIsClosed = true
+        if case .responding = state { return }
+        close()
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        let problem: Problem
+        switch error as? HTTPParserError {
+        case .headerOverflow?:
+            problem = Problem(
+                .requestHeaderFieldsTooLarge,
+                "The header fields are too large: at most \(services.limits.headerBytes) bytes are allowed "
+                    + "(--max-header-size).")
+        case .some:
+            problem = Problem(.badRequest, "This is not an HTTP/1.1 request. Check the client, or the port.")
+        case nil where error is NIOHTTPDecoderError || error is ByteToMessageDecoderError:
+            problem = Problem(.badRequest, "This is not an HTTP/1.1 request. Check the client, or the port.")
+        case nil:
+            return close()
+        }
+        switch state {
+        case .responding: failure = problem
+        case .idle, .receiving: refuse(problem, nil)
+        case .lingering, .done: close()
+        }
+    }
+
+    /// Called by the loop's timer.
+    func tick(_ now: NIODeadline) {
+        guard now >= deadline else { return }
+        switch state {
+        case .responding, .done: break
+        case .idle, .lingering: close()
+        case .receiving:
+            refuse(Problem(.requestTimeout, "The request did not arrive in time. Send it again."), nil)
+        }
+    }
+
+    /// The server stops: what is being answered is finished.
+    func shutDown() {
+        isClosing = true
+        if case .idle = state { close() }
+    }
+
+    func close() {
+        guard let context else { return }
+        context.close(mode: .all, promise: nil)
+    }
+
+    // MARK: Receiving
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        let part = unwrapInboundIn(data)
+        if case .responding = state {
+            pipelined.append(part)
+        } else {
+            receive(part)
+        }
+    }
+
+    private func receive(_ part: HTTPServerRequestPart) {
+        switch (state, part) {
+        case (.idle, .head(let head)):
+            receive(head)
+        case (.receiving(var request), .body(let bytes)):
+            deadline = .now() + services.limits.bodyTimeout
+            guard request.problem == nil else { return }
+            guard request.body.readableBytes + bytes.readableBytes <= request.bodyLimit else {
+                return refuse(request.tooLarge, request.head)
+            }
+            state = .idle  // so that the buffer is not shared while it grows
+            if request.body.readableBytes == 0 { request.body = bytes } else { request.body.writeImmutableBuffer(bytes) }
+            state = .receiving(request)
+        case (.receiving(let request), .end):
+            answer(request)
+        case (.lingering, .body(let bytes)):
+            lingeredBytes += bytes.readableBytes
+            if lingeredBytes > Self.lingerBytes { close() }
+        default:
+            break
+        }
+    }
+
+    private func receive(_ head: HTTPRequestHead) {
+        deadline = .now() + services.limits.bodyTimeout
+        let request = services.admit(head)
+        if let problem = request.problem {
+            // A body that is not wanted is not waited for.
+            if request.announcesBody { return refuse(problem, head) }
+        } else if let bytes = request.announcedBytes, bytes > request.bodyLimit {
+            return refuse(request.tooLarge, head)
+        } else if request.expectsContinue {
+            context?.writeAndFlush(
+                wrapOutboundOut(.head(HTTPResponseHead(version: .http1_1, status: .continue))), promise: nil)
+        }
+        state = .receiving(request)
+    }
+
+    // MARK: Answering
+
+    private func answer(_ request: IncomingRequest) {
+        guard let context else { return }
+        state = .responding(request.head)
+        if let problem = request.problem { return respond(problem.answer) }
+        switch request.route {
+        case .stream, .streamOfGroups:
+            openStream(request, context)
+        case .publish(let group):
+            publish(request, to: group, context)
+        case nil:
+            let this = NIOLoopBound(self, eventLoop: context.eventLoop)
+            services.route(request, context.channel) { answer in
+                this.eventLoop.execute { this.value.respond(answer) }
+            }
+        }
+    }
+
+    private func publish(_ request: IncomingRequest, to group: String, _ context: ChannelHandlerContext) {
+        let this = NIOLoopBound(self, eventLoop: context.eventLoop)
+        do throws(Problem) {
+            let publish = try PublishRequest(request, group: group)
+            guard publish.isStored else {
+                return respond(try publish.publishUnstored(to: services.log))
+            }
+            services.log.publish(publish.draft, on: context.eventLoop) { outcome in
+                this.value.respond(PublishRequest.answer(to: outcome))
+            }
+        } catch {
+            respond(error.answer)
+        }
+    }
+
+    private func openStream(_ request: IncomingRequest, _ context: ChannelHandlerContext) {
+        let stream: EventStream.Request
+        do throws(Problem) {
+            stream = try services.streamRequest(request)
+        } catch {
+            return respond(error.answer)
+        }
+        guard request.head.method != .HEAD else {
+            return respond(Answer(status: .ok, headers: StreamHead.fields))
+        }
+        guard !services.isOverLimit else { return comeBackLater(request.head, context) }
+        guard !isClosing else { return comeBackLater(request.head, context) }
+        state = .done
+        services.connections.remove(self)
+        services.takeOver(context, stream)
+    }
+
+    /// An answer that makes `EventSource` try again: a 503 would end it for good.
+    private func comeBackLater(_ head: HTTPRequestHead, _ context: ChannelHandlerContext) {
+        services.counters.refusedConnections.add(1)
+        isClosing = true
+        respond(
+            Answer(
+                status: .ok, headers: StreamHead.fields,
+                body: ByteBuffer(string: "retry: \(Int.random(in: 5000...15_000))\n\n")))
+    }
+
+    /// Answers without waiting for the rest of the request, and closes.
+    private func refuse(_ problem: Problem, _ head: HTTPRequestHead?) {
+        state = .responding(head ?? HTTPRequestHead(version: .http1_1, method: .GET, uri: "/"))
+        isClosing = true
+        pipelined = []
+        respond(problem.answer, lingers: true)
+    }
+
+    private func respond(_ answer: Answer, lingers: Bool = false) {
+        guard case .responding(let request) = state, let context else { return }
+        let keepsAlive = request.isKeepAlive && !isClosing && !inputIsClosed && failure == nil
+        let head = services.head(of: answer, to: request, keepsAlive: keepsAlive)
+        context.write(wrapOutboundOut(.head(head)), promise: nil)
+        if request.method != .HEAD, answer.body.readableBytes > 0 {
+            context.write(wrapOutboundOut(.body(.byteBuffer(answer.body))), promise: nil)
+        }
+        guard !keepsAlive, failure == nil else {
+            context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
+            return finishRequest()
+        }
+        let written = context.writeAndFlush(wrapOutboundOut(.end(nil)))
+        let this = NIOLoopBound(self, eventLoop: context.eventLoop)
+        state = .lingering
+        deadline = .now() + Self.lingerTime
+        if lingers, !inputIsClosed {
+            written.whenComplete { _ in this.value.context?.close(mode: .output, promise: nil) }
+            context.read()
+        } else {
+            written.whenComplete { _ in this.value.close() }
+        }
+    }
+
+    private func finishRequest() {
+        state = .idle
+        deadline = .now() + services.limits.idleTimeout
+        if let failure { return refuse(failure, nil) }
+        if !pipelined.isEmpty {
+            let parts = pipelined
+            pipelined = []
+            for (index, part) in parts.enumerated() {
+                if case .responding = state {
+                    pipelined.append(contentsOf: parts[index...])
+                    break
+                }
+                receive(part)
+            }
+        }
+        if isReadHeld, let context {
+            if case .responding = state { return }
+            isReadHeld = false
+            context.read()
+        }
+    }
+}
+
+extension IncomingRequest {
+    var tooLarge: Problem {
+        Problem(.contentTooLarge, "The body is too large: at most \(bodyLimit) bytes are allowed here (--max-message-size).")
+    }
+}

@@ -1,0 +1,189 @@
+import Broker
+import HTTPTypes
+import Hummingbird
+import Logging
+import NIOCore
+import NIOHTTP1
+import NIOHTTPTypesHTTP1
+import Synchronization
+
+/// What the connections of one event loop need: limits, who may come, the shard, the router.
+///
+/// Confined to its event loop.
+final class ConnectionServices {
+    struct Limits: Sendable {
+        let connections: Int
+        let headerBytes: Int
+        let headTimeout: TimeAmount
+        let bodyTimeout: TimeAmount
+        let idleTimeout: TimeAmount
+        let messageBytes: Int
+        let bodyBytes: Int
+        let groupsPerStream: Int
+    }
+
+    let limits: Limits
+    let access: AccessPolicy
+    let shard: Shard
+    let responder: any HTTPResponder<GatewayContext>
+    let logger: Logger
+    let connections = OpenConnections()
+    private var date = DateField()
+
+    init(
+        limits: Limits, access: AccessPolicy, shard: Shard, responder: any HTTPResponder<GatewayContext>, logger: Logger
+    ) {
+        (self.limits, self.access, self.shard, self.responder, self.logger) = (limits, access, shard, responder, logger)
+    }
+
+    var log: MessageLog { shard.log }
+    var counters: Counters { shard.counters }
+    var isOverLimit: Bool { counters.connections.value > limits.connections }
+
+    /// Decides what can be decided before the body has come.
+    func admit(_ head: HTTPRequestHead) -> IncomingRequest {
+        let target = RequestTarget(head.uri)
+        let route = LoopRoute(head.method, target.path)
+        var request = IncomingRequest(
+            head: head, target: target, route: route, bodyLimit: bodyLimit(of: route, head))
+        do throws(Problem) {
+            try access.check(head)
+            if let expectation = head.headers.first(name: "expect"), expectation.lowercased() != "100-continue" {
+                throw Problem(.expectationFailed, "The only expectation that is understood is 100-continue.")
+            }
+            if isOverLimit, !(route?.isStream ?? false) {
+                counters.refusedConnections.add(1)
+                throw Problem(
+                    .serviceUnavailable,
+                    "Too many connections are open (--max-connections \(limits.connections)). Try again in a moment.",
+                    headers: [.retryAfter: "5"])
+            }
+            if case .publish(let group) = route { try PublishRequest.checkHead(head, group: group) }
+        } catch {
+            request.problem = error
+        }
+        return request
+    }
+
+    private func bodyLimit(of route: LoopRoute?, _ head: HTTPRequestHead) -> Int {
+        guard case .publish = route else { return route == nil ? limits.bodyBytes : 64 << 10 }
+        return PublishRequest.BodyKind(head) == .text ? limits.messageBytes : limits.bodyBytes
+    }
+
+    /// Passes a request to the router. `complete` is called once, on any thread.
+    func route(_ request: IncomingRequest, _ channel: any Channel, complete: @escaping @Sendable (Answer) -> Void) {
+        let (responder, logger) = (responder, logger)
+        Task {
+            let method = "\(request.head.method)"
+            do {
+                let head = try HTTPRequest(request.head, secure: false, splitCookie: false)
+                let context = GatewayContext(source: ApplicationRequestContextSource(channel: channel, logger: logger))
+                let response = try await responder.respond(
+                    to: Request(head: head, body: RequestBody(buffer: request.body)), context: context)
+                complete(try await Self.answer(collecting: response))
+            } catch {
+                let problem = Problem(error)
+                if problem.status == .internalServerError {
+                    logger.error(
+                        "A request failed", metadata: ["method": "\(method)", "path": "\(request.target.path)", "error": "\(error)"])
+                }
+                complete(problem.answer)
+            }
+        }
+    }
+
+    private static func answer(collecting response: Response) async throws -> Answer {
+        let body = BodyCollector()
+        try await response.body.write(body)
+        return Answer(status: response.status, headers: response.headers, body: body.bytes)
+    }
+
+    func streamRequest(_ request: IncomingRequest) throws(Problem) -> EventStream.Request {
+        try EventStream.Request(request, limits: limits, extraHeaders: access.headers(for: request.head), date: date.value)
+    }
+
+    /// Gives the connection to a stream, and removes everything that it no longer needs.
+    func takeOver(_ context: ChannelHandlerContext, _ request: EventStream.Request) {
+        let pipeline = context.pipeline.syncOperations
+        do {
+            // Its own first bytes go out as it is added; the handlers behind it see nothing any more.
+            try pipeline.addHandler(EventStream(request: request, shard: shard), position: .first)
+            try pipeline.removeHandler(context: pipeline.context(handlerType: HTTPResponseEncoder.self)).cascade(to: nil)
+            try pipeline.removeHandler(context: pipeline.context(handlerType: ByteToMessageHandler<HTTPRequestDecoder>.self))
+                .cascade(to: nil)
+            pipeline.removeHandler(context: context).cascade(to: nil)
+        } catch {
+            context.close(promise: nil)
+        }
+    }
+
+    func head(of answer: Answer, to request: HTTPRequestHead, keepsAlive: Bool) -> HTTPResponseHead {
+        var headers = HTTPHeaders()
+        headers.reserveCapacity(answer.headers.count + 4)
+        for field in answer.headers { headers.add(name: field.name.canonicalName, value: field.value) }
+        if !headers.contains(name: "content-length"), answer.status != .noContent,
+            !(request.method == .HEAD && answer.body.readableBytes == 0)
+        {
+            headers.add(name: "content-length", value: "\(answer.body.readableBytes)")
+        }
+        headers.add(name: "date", value: date.value)
+        for (name, value) in access.headers(for: request) { headers.add(name: name, value: value) }
+        if !keepsAlive {
+            headers.add(name: "connection", value: "close")
+        } else if !request.usesHTTP11 {
+            headers.add(name: "connection", value: "keep-alive")
+        }
+        let status = HTTPResponseStatus(statusCode: answer.status.code, reasonPhrase: answer.status.reasonPhrase)
+        return HTTPResponseHead(version: .http1_1, status: status, headers: headers)
+    }
+
+    /// Called about once a second.
+    func tick(_ now: NIODeadline) {
+        date.refresh()
+        connections.forEach { $0.tick(now) }
+    }
+}
+
+/// The connections of an event loop that no stream has taken over.
+///
+/// Confined to its event loop.
+final class OpenConnections {
+    private var handlers: [ObjectIdentifier: ConnectionHandler] = [:]
+
+    var isEmpty: Bool { handlers.isEmpty }
+
+    func insert(_ handler: ConnectionHandler) {
+        handlers[ObjectIdentifier(handler)] = handler
+    }
+
+    func remove(_ handler: ConnectionHandler) {
+        handlers[ObjectIdentifier(handler)] = nil
+    }
+
+    /// - Parameter body: May close connections.
+    func forEach(_ body: (ConnectionHandler) -> Void) {
+        for handler in Array(handlers.values) { body(handler) }
+    }
+}
+
+/// Gathers the body of the router's answer: all of them are bounded and in memory.
+private final class BodyCollector: ResponseBodyWriter, Sendable {
+    private let buffer = Mutex(ByteBuffer())
+
+    var bytes: ByteBuffer { buffer.withLock { $0 } }
+
+    func write(_ part: ByteBuffer) async throws {
+        buffer.withLock { _ = $0.writeImmutableBuffer(part) }
+    }
+
+    func finish(_ trailingHeaders: HTTPFields?) async throws {}
+}
+
+extension LoopRoute {
+    var isStream: Bool {
+        switch self {
+        case .stream, .streamOfGroups: true
+        case .publish: false
+        }
+    }
+}

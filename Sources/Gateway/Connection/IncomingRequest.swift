@@ -1,0 +1,90 @@
+import Broker
+import HTTPTypes
+import NIOCore
+import NIOHTTP1
+
+/// A request of which the head has come, with as much of its body as has.
+struct IncomingRequest {
+    let head: HTTPRequestHead
+    let target: RequestTarget
+    let route: LoopRoute?
+    /// Why it will be refused; its body is not looked at.
+    var problem: Problem?
+    var body = ByteBuffer()
+    var bodyLimit: Int
+
+    /// Whether a body follows (RFC 9112 §6.3).
+    var announcesBody: Bool {
+        head.headers.contains(name: "transfer-encoding")
+            || head.headers.first(name: "content-length").map { $0 != "0" } ?? false
+    }
+
+    var announcedBytes: Int? { head.headers.first(name: "content-length").flatMap { Int($0) } }
+
+    var expectsContinue: Bool {
+        head.usesHTTP11 && head.headers.first(name: "expect")?.lowercased() == "100-continue"
+    }
+}
+
+/// The target of a request, cut at the `?`.
+struct RequestTarget: Sendable {
+    let path: Substring
+    let query: Substring
+
+    init(_ uri: String) {
+        let end = uri.firstIndex(of: "?") ?? uri.endIndex
+        var path = uri[..<end]
+        // Absolute form (RFC 9112 §3.2.2), as proxies send it.
+        if !path.hasPrefix("/"), let colon = path.firstIndex(of: ":"), path[colon...].hasPrefix("://") {
+            path = path[colon...].dropFirst(3).firstIndex(of: "/").map { path[$0...] } ?? "/"
+        }
+        self.path = path
+        query = end == uri.endIndex ? "" : uri[uri.index(after: end)...]
+    }
+
+    /// The query's fields in their order, decoded as forms are (WHATWG URL §5.1).
+    ///
+    /// - Throws: ``Problem``: 400 where a percent escape is broken or not UTF-8.
+    func fields() throws(Problem) -> [(name: String, value: String)] {
+        do {
+            return try FormText.fields(of: query)
+        } catch {
+            throw Problem(.badRequest, "The query of the URL has a broken percent escape: encode it as UTF-8.")
+        }
+    }
+}
+
+/// What is answered on the event loop, before the router: event streams and publishing.
+enum LoopRoute: Hashable {
+    case stream(group: String)
+    case streamOfGroups
+    case publish(group: String)
+
+    init?(_ method: HTTPMethod, _ path: Substring) {
+        switch method {
+        case .GET, .HEAD:
+            if path == "/events" {
+                self = .streamOfGroups
+            } else if let group = Self.group(in: path, before: "/events") {
+                self = .stream(group: group)
+            } else {
+                return nil
+            }
+        case .POST:
+            guard let group = Self.group(in: path, before: "/messages") else { return nil }
+            self = .publish(group: group)
+        default:
+            return nil
+        }
+    }
+
+    /// The decoded name between `/groups/` and a suffix; nil where that is not the path's form.
+    private static func group(in path: Substring, before suffix: String) -> String? {
+        let prefix = "/groups/"
+        guard path.utf8.count > prefix.utf8.count + suffix.utf8.count, path.hasPrefix(prefix), path.hasSuffix(suffix)
+        else { return nil }
+        let name = path.dropFirst(prefix.utf8.count).dropLast(suffix.utf8.count)
+        guard !name.utf8.contains(UInt8(ascii: "/")) else { return nil }
+        return FormText.percentDecoded(name) ?? String(name)
+    }
+}

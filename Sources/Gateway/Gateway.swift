@@ -1,0 +1,117 @@
+public import Broker
+public import Hummingbird
+public import Logging
+import NIOCore
+import NIOPosix
+public import ServiceLifecycle
+import Synchronization
+
+/// The HTTP face of a message log: event streams, publishing, history, groups.
+///
+/// ```swift
+/// let log = try MessageLog(store: SQLiteMessageStore(path: "notify.sqlite"), layer: InMemoryChannelLayer())
+/// let gateway = try Gateway(log: log)
+/// try await gateway.run()
+/// ```
+///
+/// Pages and routes of one's own go into the router that it is given. Safe to use from any thread; each instance serves
+/// once.
+public final class Gateway: Service {
+    public let log: MessageLog
+    public let configuration: GatewayConfiguration
+    private let responder: any HTTPResponder<GatewayContext>
+    private let logger: Logger
+    private let shared = Shard.SharedState()
+    private let onStart: @Sendable (Int) async -> Void
+    private let server = Mutex<Server?>(nil)
+
+    /// - Parameters:
+    ///   - router: Further routes; the gateway adds its own.
+    ///   - onStart: Called by ``run()`` with the port, once connections are accepted.
+    /// - Throws: ``GatewayError`` with the code `invalidConfiguration`.
+    public init(
+        log: MessageLog, configuration: GatewayConfiguration = GatewayConfiguration(),
+        router: Router<GatewayContext> = Router(context: GatewayContext.self),
+        logger: Logger = Logger(label: "notify"), onStart: @escaping @Sendable (Int) async -> Void = { _ in }
+    ) throws(GatewayError) {
+        try configuration.validate()
+        self.log = log
+        self.configuration = configuration
+        self.logger = logger
+        self.onStart = onStart
+        HealthRoutes.register(in: router)
+        MessageRoutes(log: log).register(in: router)
+        GroupRoutes(log: log, subscribers: shared.subscribers).register(in: router)
+        responder = router.buildResponder()
+    }
+
+    /// What the gateway has counted since it was made.
+    public var counters: Counters { shared.counters }
+
+    /// Serves until the surrounding service group, or task, is told to shut down; then ends all streams within the grace
+    /// time, so that clients come back to another process, or later.
+    public func run() async throws {
+        let port = try await start()
+        await onStart(port)
+        try? await gracefulShutdown()
+        await stop()
+    }
+
+    /// Begins to serve.
+    ///
+    /// - Returns: The port.
+    /// - Throws: ``GatewayError``: `addressInUse`, `cannotListen`.
+    public func start() async throws(GatewayError) -> Int {
+        let server = try await Server.start(
+            configuration, log: log, shared: shared, responder: responder, logger: logger)
+        self.server.withLock { $0 = server }
+        return server.port
+    }
+
+    /// Ends the streams, each with `retry:` and a whole body, finishes the requests under way, and closes what is left
+    /// after the grace time. Returns at once when nothing is open.
+    public func stop() async {
+        await server.withLock { server in
+            defer { server = nil }
+            return server
+        }?.stop(grace: TimeAmount(configuration.grace))
+    }
+}
+
+extension GatewayConfiguration {
+    func validate() throws(GatewayError) {
+        guard allowsPublicHost || Self.isLoopback(host) else {
+            throw GatewayError(
+                .invalidConfiguration,
+                "There is no access control yet: anybody who reaches '\(host)' could read and write every group. Listen on "
+                    + "127.0.0.1, or add --insecure to do it all the same.")
+        }
+        let positive: [(String, Int)] = [
+            ("--max-connections", maximumConnections), ("--max-header-size", maximumHeaderBytes),
+            ("--max-groups-per-stream", maximumGroupsPerStream), ("--recent-messages-size", recentMessageBytes),
+            ("--inbox-size", inboxBytes), ("--max-body-size", maximumBodyBytes ?? 1), ("--event-loops", eventLoops ?? 1),
+        ]
+        for (option, value) in positive where value < 1 {
+            throw GatewayError(.invalidConfiguration, "\(option) is \(value): it must be at least 1.")
+        }
+        let durations: [(String, Duration)] = [
+            ("--heartbeat", heartbeat), ("--head-timeout", headTimeout), ("--idle-timeout", idleTimeout),
+            ("--body-timeout", bodyTimeout), ("--stall-timeout", stallTimeout), ("--retry", retry.lowerBound),
+        ]
+        for (option, value) in durations where value < .milliseconds(1) {
+            throw GatewayError(.invalidConfiguration, "\(option) is \(value): it must be at least 1ms.")
+        }
+        for origin in allowedOrigins where origin != "*" && !Self.isOrigin(origin) {
+            throw GatewayError(
+                .invalidConfiguration,
+                "--allow-origin '\(origin)' is no origin: give scheme, host and port only, such as https://example.org, or *.")
+        }
+    }
+
+    /// An ASCII serialisation of an origin (RFC 6454 §6.2): no path, not even `/`.
+    private static func isOrigin(_ text: String) -> Bool {
+        guard let scheme = ["http://", "https://"].first(where: { text.hasPrefix($0) }) else { return false }
+        let rest = text.dropFirst(scheme.count)
+        return !rest.isEmpty && rest.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F && $0 != UInt8(ascii: "/") }
+    }
+}

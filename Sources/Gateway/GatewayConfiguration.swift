@@ -1,0 +1,57 @@
+/// What an operator can set. Each has a default that is right on a developer's machine.
+public struct GatewayConfiguration: Sendable {
+    /// The address to listen on: a name or an IP address.
+    public var host = "127.0.0.1"
+    /// The port; 0 takes a free one.
+    public var port = 8080
+    /// Allows a `host` that is not loopback. There is no access control yet, so anybody who reaches the port can read and
+    /// write everything.
+    public var allowsPublicHost = false
+    /// Origins whose pages may use the server, such as `https://example.org`; `*` for all, without credentials.
+    public var allowedOrigins: [String] = []
+
+    /// Open connections, streams among them. Over it, streams are asked to come back and requests get a 503.
+    public var maximumConnections = 50_000
+    /// All names and values of a request's header fields together, in bytes. Over it: 431.
+    public var maximumHeaderBytes = 16 << 10
+    /// How long a client may take to send a request's head.
+    public var headTimeout = Duration.seconds(10)
+    /// How long a client may pause within a request's body.
+    public var bodyTimeout = Duration.seconds(30)
+    /// How long a connection may wait between two requests.
+    public var idleTimeout = Duration.seconds(75)
+    /// The body of a publish as a form or JSON, in bytes; one that is the data itself is bound by the message size.
+    /// Nil: six times the message size (JSON's longest escape) and 64 KiB.
+    public var maximumBodyBytes: Int?
+    /// Groups that one stream may follow.
+    public var maximumGroupsPerStream = 100
+
+    /// A stream that said nothing for so long says a comment.
+    public var heartbeat = Duration.seconds(15)
+    /// A client that lost its stream comes back after a time drawn at random from half to one and a half times around
+    /// the middle of this range: `retry:`.
+    public var retry = Duration.seconds(2)...Duration.seconds(4)
+    /// A client that acknowledges, but has read nothing for so long, is closed.
+    public var stallTimeout = Duration.seconds(600)
+    /// How long streams and requests may take to end when the server stops.
+    public var grace = Duration.seconds(5)
+
+    /// Recent messages in memory, in bytes, over all event loops.
+    public var recentMessageBytes = 64 << 20
+    /// Messages that wait for an event loop, in bytes, for each. Over it they are read from the store.
+    public var inboxBytes = 16 << 20
+    /// Event loops; nil: one for each core.
+    public var eventLoops: Int?
+
+    public init() {}
+}
+
+extension GatewayConfiguration {
+    /// Whether a name means this machine alone: 127.0.0.0/8, ::1, `localhost` and names below it (RFC 6761 §6.3).
+    public static func isLoopback(_ host: String) -> Bool {
+        let name = host.lowercased()
+        if name == "localhost" || name.hasSuffix(".localhost") || name == "::1" || name == "[::1]" { return true }
+        let parts = name.split(separator: ".", omittingEmptySubsequences: false)
+        return parts.count == 4 && parts[0] == "127" && parts.allSatisfy { UInt8($0) != nil }
+    }
+}

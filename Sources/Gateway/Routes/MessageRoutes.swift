@@ -1,0 +1,123 @@
+import Broker
+import HTTPTypes
+import Hummingbird
+import NIOCore
+
+/// History, and single messages.
+struct MessageRoutes: Sendable {
+    let log: MessageLog
+
+    private static let defaultLimit = 100
+    private static let maximumLimit = 1000
+    /// An answer holds about so many bytes of data, or one message: what a client asks for with few bytes must not cost
+    /// unbounded memory. `has_more` tells that there is more.
+    private static let maximumBytes = 32 << 20
+
+    func register(in router: Router<GatewayContext>) {
+        router.resource("/groups/:group/messages", onLoop: [.post], [.get: { try await history($0, $1) }])
+        router.resource(
+            "/groups/:group/messages/:id",
+            [.get: { try await message($0, $1) }, .delete: { _, _ in throw Problem.notImplemented("Deleting a message") }])
+        router.resource("/messages", [.post: { _, _ in throw Problem.notImplemented("Publishing many messages at once") }])
+    }
+
+    // MARK: History
+
+    private func history(_ request: Request, _ context: GatewayContext) async throws -> Answer {
+        let group = try GroupName(request.pathText("group", context))
+        let query = try request.query()
+        let limit = try Self.limit(query["limit"])
+        let page: LogPage
+        if let text = query["after"] {
+            guard query["before"] == nil, query["since"] == nil else { throw Self.oneBound }
+            page = try await forward(group, after: try sequence(of: text, "after"), limit)
+        } else if let text = query["since"] {
+            guard query["before"] == nil else { throw Self.oneBound }
+            page = try await since(text, group, limit)
+        } else {
+            let before = try query["before"].map { try sequence(of: $0, "before") } ?? .max
+            page = try await log.store.newestMessages(
+                of: group, before: min(before, log.frontier.sequence + 1), limit: limit, maximumBytes: Self.maximumBytes)
+        }
+        return Self.answer(page)
+    }
+
+    private func since(_ text: String, _ group: GroupName, _ limit: Int) async throws -> LogPage {
+        if text == "latest" { return try await forward(group, after: log.frontier.sequence, limit) }
+        switch HistoryStart(text) {
+        case .id(let id)?:
+            return try await forward(group, after: try sequence(of: id, "since"), limit)
+        case .replay(let start)?:
+            let through = log.frontier.sequence
+            return try await forward(
+                group, after: try await log.store.position(of: start, in: [group], through: through), limit)
+        case nil:
+            throw Problem(
+                .badRequest,
+                "since=\(text.quotedForPeople) is none of: latest, all, a message id, a duration back such as 10m, a time such "
+                    + "as 2026-01-31T12:00:00Z.")
+        }
+    }
+
+    private func forward(_ group: GroupName, after: Int64, _ limit: Int) async throws -> LogPage {
+        try await log.store.messages(
+            of: [group], after: after, through: log.frontier.sequence, limit: limit, maximumBytes: Self.maximumBytes)
+    }
+
+    private static var oneBound: Problem {
+        Problem(.badRequest, "Give one of after, since and before: they are different places to page from.")
+    }
+
+    private static func limit(_ text: String?) throws(Problem) -> Int {
+        guard let text else { return defaultLimit }
+        guard let limit = Int(text), (1...maximumLimit).contains(limit) else {
+            throw Problem(.badRequest, "limit=\(text.quotedForPeople) is not a number from 1 to \(maximumLimit).")
+        }
+        return limit
+    }
+
+    private func sequence(of text: String, _ name: String) throws(Problem) -> Int64 {
+        guard let id = try? MessageID(text) else {
+            throw Problem(.badRequest, "\(name)=\(text.quotedForPeople) is no message id, which look like 'k7f2q9-1042'.")
+        }
+        return try sequence(of: id, name)
+    }
+
+    private func sequence(of id: MessageID, _ name: String) throws(Problem) -> Int64 {
+        guard id.epoch == log.store.epoch else {
+            throw Problem(
+                .conflict,
+                "\(name)=\(id) is an id of another database (this one's begin with '\(log.store.epoch)-'): read from the "
+                    + "beginning.")
+        }
+        return id.sequence
+    }
+
+    private static func answer(_ page: LogPage) -> Answer {
+        var body = ByteBuffer()
+        body.writeString("{\"messages\":[")
+        for (index, message) in page.messages.enumerated() {
+            if index > 0 { body.writeString(",") }
+            body.writeJSON(message)
+        }
+        body.writeString("],\"has_more\":\(!page.isComplete)}\n")
+        return .json(.ok, body)
+    }
+
+    // MARK: One message
+
+    private func message(_ request: Request, _ context: GatewayContext) async throws -> Answer {
+        let group = try GroupName(request.pathText("group", context))
+        let text = request.pathText("id", context)
+        guard let id = try? MessageID(text), id.epoch == log.store.epoch, id.sequence <= log.frontier.sequence,
+            let message = try await log.store.message(id.sequence, in: group)
+        else {
+            throw Problem(
+                .notFound, "The group '\(group)' has no message \(text.quotedForPeople): it was never there, or is gone.")
+        }
+        var body = ByteBuffer()
+        body.writeJSON(message)
+        body.writeString("\n")
+        return .json(.ok, body)
+    }
+}

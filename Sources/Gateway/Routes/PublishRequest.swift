@@ -1,0 +1,165 @@
+import Broker
+import HTTPTypes
+import NIOCore
+import NIOHTTP1
+
+/// `POST /groups/{group}/messages`: a message out of a request's body, query and headers.
+struct PublishRequest {
+    /// How the body is to be read, by its `Content-Type`.
+    enum BodyKind: Hashable {
+        case json
+        case form
+        case multipart(boundary: String)
+        /// Anything else, and none: the body is the data as it stands.
+        case text
+
+        init(_ head: HTTPRequestHead) {
+            guard let type = head.headers.first(name: "content-type") else {
+                self = .text
+                return
+            }
+            switch type.prefix(while: { $0 != ";" }).trimmed.lowercased() {
+            case "application/json": self = .json
+            case "application/x-www-form-urlencoded": self = .form
+            case "multipart/form-data": self = .multipart(boundary: MultipartForm.boundary(in: type) ?? "")
+            default: self = .text
+            }
+        }
+    }
+
+    let draft: MessageDraft
+    /// Whether it goes to the store (`persist`, true by default).
+    let isStored: Bool
+
+    /// What can be refused before the body has come.
+    static func checkHead(_ head: HTTPRequestHead, group: String) throws(Problem) {
+        _ = try Self.group(group)
+        guard !head.headers.contains(name: "idempotency-key") else {
+            throw .notImplemented("Idempotency-Key")
+        }
+    }
+
+    init(_ request: IncomingRequest, group: String) throws(Problem) {
+        let query = try request.target.fields()
+        func parameter(_ name: String) -> String? { query.last { $0.name == name }?.value }
+        switch parameter("persist") {
+        case nil, "true": isStored = true
+        case "false": isStored = false
+        case .some(let value):
+            throw Problem(.badRequest, "persist=\(value.quotedForPeople) is neither true nor false.")
+        }
+        var fields = try Self.fields(of: request)
+        fields.event = fields.event ?? parameter("event")
+        guard fields.ttl == nil, parameter("ttl") == nil else { throw .notImplemented("ttl") }
+        guard let data = fields.data else {
+            throw Problem(.badRequest, "The message has no data. \(Self.advice(for: BodyKind(request.head)))")
+        }
+        do {
+            draft = try MessageDraft(
+                group: try Self.group(group), event: fields.event ?? Message.defaultEvent, data: data)
+        } catch let error as BrokerError {
+            throw Problem(error)
+        } catch {
+            throw Problem(error)
+        }
+    }
+
+    private static func group(_ name: String) throws(Problem) -> GroupName {
+        do throws(BrokerError) { return try GroupName(name) } catch { throw Problem(error) }
+    }
+
+    struct Fields {
+        var event: String?
+        var data: ByteBuffer?
+        var ttl: String?
+    }
+
+    private static func fields(of request: IncomingRequest) throws(Problem) -> Fields {
+        switch BodyKind(request.head) {
+        case .text:
+            return Fields(data: request.body.readableBytes > 0 ? request.body : nil)
+        case .json:
+            return try JSONFields.read(request.body)
+        case .form:
+            do {
+                return try Self.fields(FormText.fields(of: String(buffer: request.body)))
+            } catch let problem as Problem {
+                throw problem
+            } catch {
+                throw Problem(.badRequest, "The form has a broken percent escape, or is not UTF-8.")
+            }
+        case .multipart(let boundary):
+            return try Self.fields(MultipartForm.fields(of: request.body, boundary: boundary))
+        }
+    }
+
+    private static func fields(_ form: [(name: String, value: String)]) throws(Problem) -> Fields {
+        var fields = Fields()
+        for (name, value) in form {
+            switch name {
+            case "event" where fields.event == nil: fields.event = value
+            case "data" where fields.data == nil: fields.data = ByteBuffer(string: value)
+            case "ttl" where fields.ttl == nil: fields.ttl = value
+            case "event", "data", "ttl":
+                throw Problem(.badRequest, "The field '\(name)' comes twice.")
+            default:
+                throw Problem(
+                    .badRequest,
+                    "The form has a field \(name.quotedForPeople): there are event, data and ttl. To send the body as it is, "
+                        + "set 'Content-Type: text/plain'.")
+            }
+        }
+        return fields
+    }
+
+    private static func advice(for kind: BodyKind) -> String {
+        switch kind {
+        case .text: "Send it as the body."
+        case .json: "Send it as \"data\" in the JSON object."
+        case .form, .multipart: "Send it as the form field data, or as the body with 'Content-Type: text/plain'."
+        }
+    }
+
+    // MARK: Answers
+
+    func publishUnstored(to log: MessageLog) throws(Problem) -> Answer {
+        do {
+            try log.publishUnstored(draft)
+        } catch {
+            throw Problem(error)
+        }
+        var body = ByteBuffer()
+        body.writeString("{\"group\":\"\(draft.group)\",\"event\":")
+        body.writeJSON(string: draft.event)
+        body.writeString("}\n")
+        return .json(.accepted, body)
+    }
+
+    static func answer(to outcome: MessageLog.Outcome) -> Answer {
+        switch outcome {
+        case .success(let message): created(message)
+        case .failure(let error): Problem(error).answer
+        }
+    }
+
+    private static func created(_ message: Message) -> Answer {
+        var body = ByteBuffer()
+        let id = message.id.map { "\($0)" } ?? ""
+        let group = message.group.map { "\($0)" } ?? ""
+        body.writeString("{\"id\":\"\(id)\",\"group\":\"\(group)\",\"event\":")
+        body.writeJSON(string: message.event)
+        body.writeString(",\"data_bytes\":\(message.data.readableBytes),\"created_at\":\"\(message.createdAt)\"}\n")
+        return .json(.created, body, headers: [.location: "/groups/\(group)/messages/\(id)"])
+    }
+}
+
+extension StringProtocol {
+    /// Without white space at either end (RFC 9110 §5.6.3: spaces and tabs).
+    var trimmed: SubSequence {
+        let isSpace = { (character: Character) in character == " " || character == "\t" }
+        guard let first = firstIndex(where: { !isSpace($0) }), let last = lastIndex(where: { !isSpace($0) }) else {
+            return self[startIndex..<startIndex]
+        }
+        return self[first...last]
+    }
+}

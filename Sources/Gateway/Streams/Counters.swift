@@ -1,0 +1,37 @@
+public import Synchronization
+
+/// What the gateway counts, over all event loops. Reading never waits; figures of one moment need not agree exactly.
+public final class Counters: Sendable {
+    /// Open connections, streams among them.
+    public let connections = Atomic<Int>(0)
+    /// Open streams.
+    public let streams = Atomic<Int>(0)
+    /// Streams that get each message as it comes. The others are opening or catching up.
+    public let liveStreams = Atomic<Int>(0)
+    /// Messages written to streams, counted for each stream.
+    public let deliveries = Atomic<Int>(0)
+    /// Bytes of messages written to streams.
+    public let deliveredBytes = Atomic<Int>(0)
+    /// Buffers written to streams, counted for each stream: each took one write.
+    public let batches = Atomic<Int>(0)
+    /// Times a stream fell behind: its socket took no more, and it went on from its position.
+    public let fellBehind = Atomic<Int>(0)
+    /// Unstored messages that a stream did not get, since it was catching up or an inbox was full.
+    public let droppedUnstored = Atomic<Int>(0)
+    /// Times an inbox was over its bound and its messages were left to be read from the store.
+    public let inboxOverflows = Atomic<Int>(0)
+    /// Pages that streams had read from the store.
+    public let pageReads = Atomic<Int>(0)
+    /// Streams closed because the peer read nothing for the stall time-out.
+    public let stalled = Atomic<Int>(0)
+    /// Connections refused over the limit.
+    public let refusedConnections = Atomic<Int>(0)
+}
+
+extension Atomic<Int> {
+    func add(_ value: Int) {
+        wrappingAdd(value, ordering: .relaxed)
+    }
+
+    public var value: Int { load(ordering: .relaxed) }
+}

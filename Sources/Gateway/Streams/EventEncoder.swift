@@ -1,0 +1,101 @@
+import Broker
+import NIOCore
+
+/// What a stream's bytes look like; streams of the same groups and style share them.
+struct StreamStyle: Hashable, Sendable {
+    let format: EventFormat
+    /// Whether the body is sent in chunks; otherwise it ends with the connection (HTTP/1.0).
+    let isChunked: Bool
+
+    /// A message in this style.
+    func encode(_ message: Message) -> ByteBuffer {
+        let chunk = EventEncoder.encode(message, as: format)
+        return isChunked ? chunk : EventEncoder.unframed(chunk)
+    }
+
+    /// The server's own events in this style.
+    func frame(_ payload: ByteBuffer) -> ByteBuffer {
+        isChunked ? EventEncoder.framed(payload) : payload
+    }
+}
+
+/// How the data of an event stream's messages looks.
+enum EventFormat: Int, Hashable, Sendable {
+    /// The message's data as it is.
+    case plain = 0
+    /// The message as a JSON object: for streams of several groups.
+    case envelope = 1
+}
+
+/// The encoding of messages as server-sent events (WHATWG HTML §9.2.5), each in one HTTP/1.1 chunk (RFC 9112 §7.1).
+///
+/// Chunk framing is part of the encoding so that the same bytes go to every connection; where there are no chunks
+/// (HTTP/1.0), ``unframed(_:)`` cuts the payload out without copying.
+enum EventEncoder {
+    /// A message, encoded once per format whoever asks.
+    static func encode(_ message: Message, as format: EventFormat) -> ByteBuffer {
+        message.forms.form(format.rawValue) { chunk(of: message, as: format) }
+    }
+
+    private static func chunk(of message: Message, as format: EventFormat) -> ByteBuffer {
+        var payload = ByteBuffer()
+        payload.reserveCapacity(message.data.readableBytes + message.event.utf8.count + 64)
+        if let id = message.id { payload.writeString("id: \(id)\n") }
+        if message.event != Message.defaultEvent { payload.writeString("event: \(message.event)\n") }
+        switch format {
+        case .plain:
+            payload.writeDataLines(message.data)
+        case .envelope:
+            payload.writeString("data: ")
+            payload.writeJSON(message)
+            payload.writeString("\n")
+        }
+        payload.writeString("\n")
+        return framed(payload)
+    }
+
+    /// One chunk that holds the payload.
+    static func framed(_ payload: ByteBuffer) -> ByteBuffer {
+        let length = String(payload.readableBytes, radix: 16)
+        var chunk = ByteBuffer()
+        chunk.reserveCapacity(payload.readableBytes + length.utf8.count + 4)
+        chunk.writeString(length)
+        chunk.writeString("\r\n")
+        chunk.writeImmutableBuffer(payload)
+        chunk.writeString("\r\n")
+        return chunk
+    }
+
+    /// The payload of one chunk, without its framing; shares the bytes.
+    static func unframed(_ chunk: ByteBuffer) -> ByteBuffer {
+        guard let lineFeed = chunk.readableBytesView.firstIndex(of: 0x0A) else { return chunk }
+        let length = chunk.readableBytesView.endIndex - 2 - (lineFeed + 1)
+        return chunk.getSlice(at: lineFeed + 1, length: length) ?? chunk
+    }
+
+    static let comment = framed(ByteBuffer(string: ":\n\n"))
+    /// The chunk that ends a body.
+    static let lastChunk = ByteBuffer(string: "0\r\n\r\n")
+}
+
+extension ByteBuffer {
+    /// Splits data at CRLF, CR and LF, and at nothing else, into `data:` lines. On bytes: a Swift `Character` may be CRLF,
+    /// and `isNewline` also takes U+0085, U+2028 and U+2029, which do not end a line here.
+    fileprivate mutating func writeDataLines(_ data: ByteBuffer) {
+        data.withUnsafeReadableBytes { bytes in
+            var start = 0
+            var index = 0
+            func isEnd(_ byte: UInt8) -> Bool { byte == 0x0A || byte == 0x0D }
+            while true {
+                while index < bytes.count, !isEnd(bytes[index]) { index += 1 }
+                writeString("data: ")
+                writeBytes(UnsafeRawBufferPointer(rebasing: bytes[start..<index]))
+                writeInteger(0x0A as UInt8)
+                guard index < bytes.count else { return }
+                let isCRLF = bytes[index] == 0x0D && index + 1 < bytes.count && bytes[index + 1] == 0x0A
+                index += isCRLF ? 2 : 1
+                start = index
+            }
+        }
+    }
+}

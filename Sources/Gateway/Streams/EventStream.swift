@@ -1,0 +1,267 @@
+import Broker
+import NIOCore
+
+/// One event stream: the handler of a connection that was taken over. It carries out what its ``StreamCursor`` decides.
+///
+/// It stands at the head of the pipeline, so what it writes goes to the socket as it is, and nothing that comes from the
+/// socket goes further. It has no task and no queue of its own.
+final class EventStream: ChannelInboundHandler {
+    typealias InboundIn = ByteBuffer
+    typealias OutboundOut = ByteBuffer
+
+    /// What the request asked for.
+    struct Request {
+        let feedKey: Feed.Key
+        /// As the client named them.
+        let groups: [GroupName]
+        let start: StreamCursor.Start
+        /// The id with which the client wants to go on, as it came.
+        let requested: String
+        /// The response head, ready to be sent with the first event.
+        let head: ByteBuffer
+    }
+
+    private let request: Request
+    private let shard: Shard
+    private var cursor: StreamCursor
+    private var context: ChannelHandlerContext?
+    /// The first page, which came before the preamble could be written.
+    private var page: PageReads.Page?
+    private var ignoredInput = 0
+    /// When something was last written, and when the socket last took something.
+    private var lastWrite = NIODeadline.now()
+    private var blockedSince: NIODeadline?
+
+    // Kept by the shard and the feed.
+    var number = 0
+    var feed: Feed?
+    var liveIndex: Int?
+
+    init(request: Request, shard: Shard) {
+        self.request = request
+        self.shard = shard
+        cursor = StreamCursor(start: request.start)
+    }
+
+    var feedKey: Feed.Key { request.feedKey }
+    private var isOpen: Bool { cursor.phase != .ended && context != nil }
+
+    // MARK: The connection
+
+    func handlerAdded(context: ChannelHandlerContext) {
+        self.context = context
+        shard.join(self)
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        ignoredInput += unwrapInboundIn(data).readableBytes
+        if ignoredInput > shard.settings.ignoredInputBytes { context.close(promise: nil) }
+    }
+
+    func channelReadComplete(context: ChannelHandlerContext) {}
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        // A client that half-closes will not read on either: browsers and curl close like that when they go away.
+        if case ChannelEvent.inputClosed? = event as? ChannelEvent { context.close(promise: nil) }
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        context.close(promise: nil)
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        leave()
+        context.fireChannelInactive()
+    }
+
+    func handlerRemoved(context: ChannelHandlerContext) {
+        leave()
+        self.context = nil
+    }
+
+    func channelWritabilityChanged(context: ChannelHandlerContext) {
+        guard context.channel.isWritable else { return }
+        blockedSince = nil
+        if cursor.phase == .catchingUp { shard.proceed(self) }
+    }
+
+    private func leave() {
+        if liveIndex != nil { shard.counters.liveStreams.add(-1) }
+        cursor.end()
+        shard.leave(self)
+    }
+
+    // MARK: Live
+
+    /// Writes batches while the socket takes them; goes on from its position where it does not.
+    ///
+    /// - Parameter position: Where the stream stands before the first of them.
+    /// - Returns: How many messages were written.
+    func deliver(_ batches: [Batch], from position: Int64) -> Int {
+        guard let context else { return 0 }
+        var position = position
+        var messages = 0
+        for (index, batch) in batches.enumerated() {
+            guard context.channel.isWritable else {
+                let unstored = batches[index...].reduce(0) { $0 + $1.unstored }
+                if unstored > 0 { shard.counters.droppedUnstored.add(unstored) }
+                fallBehind(at: position)
+                return messages
+            }
+            write(batch.buffer, context)
+            position = batch.last ?? position
+            messages += batch.messages
+        }
+        return messages
+    }
+
+    func fallBehind(at position: Int64) {
+        cursor.fellBehind(at: position)
+        guard liveIndex != nil else { return }
+        feed?.removeLive(self)
+        shard.counters.liveStreams.add(-1)
+        shard.counters.fellBehind.add(1)
+    }
+
+    private func write(_ buffer: ByteBuffer, _ context: ChannelHandlerContext) {
+        context.writeAndFlush(wrapOutboundOut(buffer), promise: nil)
+        lastWrite = .now()
+    }
+
+    // MARK: Opening and catching up
+
+    /// The position mark has been drained.
+    func joined() {
+        guard let feed else { return }
+        act(on: cursor.joined(at: shard.position, floor: shard.floor(of: feed), epoch: shard.epoch))
+    }
+
+    func resolved(at position: Int64) {
+        act(on: cursor.resolved(at: position))
+    }
+
+    func took(_ page: PageReads.Page) {
+        guard isOpen else { return }
+        self.page = page
+        act(on: cursor.took(removedThrough: page.removedThrough, beforeOldest: page.beforeOldest))
+    }
+
+    func proceed() {
+        guard isOpen, let feed, let context, context.channel.isWritable else { return }
+        act(on: cursor.proceed(shardPosition: shard.position, floor: shard.floor(of: feed)))
+    }
+
+    private func act(on action: StreamCursor.Action) {
+        guard isOpen, let feed, let context else { return }
+        switch action {
+        case .open(let resumed, let reset, let thenWrite):
+            open(resumed: resumed, reset: reset, context)
+            if thenWrite { writePage(context) }
+            becomeLiveOrProceed(feed)
+        case .resolve(let start):
+            shard.resolve(start, for: self)
+        case .read(let after, let through):
+            shard.readPage(for: self, after: after, through: through)
+        case .readRecent(let position):
+            write(shard.recentPiece(of: feed, after: position), context)
+            shard.proceed(self)
+        case .reset:
+            let here = position(at: cursor.position)
+            let reset = StreamPreamble.Reset(reason: .expired, requested: request.requested, oldest: oldest)
+            write(feed.key.style.frame(StreamPreamble.payload(of: reset, at: here)), context)
+            page = nil
+            shard.proceed(self)
+        case .write:
+            writePage(context)
+            shard.proceed(self)
+        case .wait:
+            if cursor.phase == .live { becomeLiveOrProceed(feed) }
+        }
+    }
+
+    private func becomeLiveOrProceed(_ feed: Feed) {
+        guard cursor.phase == .live else { return shard.proceed(self) }
+        guard liveIndex == nil else { return }
+        feed.addLive(self)
+        shard.counters.liveStreams.add(1)
+    }
+
+    private func open(resumed: Bool, reset: StreamPreamble.ResetReason?, _ context: ChannelHandlerContext) {
+        let position = position(at: cursor.position)
+        let preamble = StreamPreamble(
+            groups: request.groups, position: position, resumed: resumed,
+            reset: reset.map {
+                StreamPreamble.Reset(reason: $0, requested: request.requested, oldest: $0 == .expired ? oldest : nil)
+            })
+        var first = request.head
+        let payload = preamble.payload(retryMilliseconds: .random(in: shard.settings.retryMilliseconds))
+        first.writeImmutableBuffer(feedKey.style.frame(payload))
+        write(first, context)
+    }
+
+    /// The position before the oldest message, if there is one.
+    private var oldest: MessageID? {
+        page.flatMap { $0.hasOldest ? position(at: $0.beforeOldest) : nil }
+    }
+
+    private func position(at sequence: Int64) -> MessageID {
+        MessageID(epoch: shard.epoch, sequence: sequence)
+    }
+
+    private func writePage(_ context: ChannelHandlerContext) {
+        guard let page else { return }
+        self.page = nil
+        write(page.piece, context)
+    }
+
+    private func write(_ piece: Feed.Piece, _ context: ChannelHandlerContext) {
+        for batch in piece.batches {
+            context.write(wrapOutboundOut(batch.buffer), promise: nil)
+            shard.counters.deliveries.add(batch.messages)
+        }
+        context.flush()
+        lastWrite = .now()
+        cursor.wrote(upTo: piece.end)
+    }
+
+    // MARK: Time
+
+    /// Called about four times per heartbeat: says something where nothing was said, and closes who reads nothing.
+    func tick(_ now: NIODeadline) {
+        guard isOpen, let context else { return }
+        guard context.channel.isWritable else {
+            let since = blockedSince ?? now
+            blockedSince = since
+            if now - since > shard.settings.stallTimeout {
+                shard.counters.stalled.add(1)
+                context.close(mode: .all, promise: nil)
+            }
+            return
+        }
+        blockedSince = nil
+        if !cursor.isOpening, now - lastWrite >= shard.settings.silence {
+            write(feedKey.style.frame(ByteBuffer(string: ":\n\n")), context)
+        }
+    }
+
+    /// Ends the stream as a whole body, with a time after which the client may come back.
+    func end() {
+        guard isOpen, let context else { return }
+        let last = request.endOfBody(retryMilliseconds: .random(in: shard.settings.retryMilliseconds), isOpening: cursor.isOpening)
+        leave()
+        context.writeAndFlush(wrapOutboundOut(last)).assumeIsolated().whenComplete { _ in
+            context.close(mode: .all, promise: nil)
+        }
+    }
+}
+
+extension EventStream.Request {
+    /// The end of the body; with the head before it where the stream has not begun.
+    fileprivate func endOfBody(retryMilliseconds: Int, isOpening: Bool) -> ByteBuffer {
+        var buffer = isOpening ? head : ByteBuffer()
+        buffer.writeImmutableBuffer(
+            feedKey.style.frame(ByteBuffer(string: "retry: \(retryMilliseconds)\n\n")))
+        if feedKey.style.isChunked { buffer.writeImmutableBuffer(EventEncoder.lastChunk) }
+        return buffer
+    }
+}

@@ -1,0 +1,89 @@
+import Broker
+
+/// The connections of one event loop that follow the same groups in the same style, and so get the same bytes.
+///
+/// Confined to its event loop.
+final class Feed {
+    struct Key: Hashable {
+        /// Sorted, each once.
+        let groups: [GroupName]
+        let style: StreamStyle
+    }
+
+    /// Encoded messages, and how far they go.
+    struct Piece {
+        let batches: [Batch]
+        /// Everything of these groups up to here, from where the piece begins, is in it.
+        let end: Int64
+    }
+
+    let key: Key
+    /// Streams that have this feed, in whatever phase.
+    var streams = 0
+    /// Those that get each batch as it comes. Each knows its index.
+    private(set) var live: [EventStream] = []
+    /// Groups with messages that this feed has not delivered yet.
+    var pending: [FollowedGroup] = []
+    /// Pieces of the recent messages by the position after which they begin, for streams that catch up together.
+    private var pieces: [Int64: Piece] = [:]
+
+    init(key: Key) {
+        self.key = key
+    }
+
+    func addLive(_ stream: EventStream) {
+        guard stream.liveIndex == nil else { return }
+        stream.liveIndex = live.count
+        live.append(stream)
+    }
+
+    /// Takes the stream out by putting the last one in its place.
+    func removeLive(_ stream: EventStream) {
+        guard let index = stream.liveIndex else { return }
+        stream.liveIndex = nil
+        let last = live.removeLast()
+        guard last !== stream else { return }
+        live[index] = last
+        last.liveIndex = index
+    }
+
+    func piece(after position: Int64, make: () -> Piece) -> Piece {
+        if let piece = pieces[position] { return piece }
+        let piece = make()
+        if pieces.count >= 16 { pieces.removeAll() }
+        pieces[position] = piece
+        return piece
+    }
+
+    func forgetPieces() {
+        if !pieces.isEmpty { pieces.removeAll() }
+    }
+}
+
+/// A group that streams of this event loop follow.
+///
+/// Confined to its event loop.
+final class FollowedGroup {
+    let name: GroupName
+    var feeds: [Feed] = []
+    /// Messages that have come since the last delivery, each with its place among all that came.
+    var arrived: [(order: Int, message: Message)] = []
+    /// `arrived` in the styles that feeds of this group alone have asked for.
+    private var batches: [StreamStyle: [Batch]] = [:]
+
+    init(name: GroupName) {
+        self.name = name
+    }
+
+    func batches(in style: StreamStyle) -> [Batch] {
+        if let made = batches[style] { return made }
+        let made = Batch.make(of: arrived.map(\.message), style: style)
+        batches[style] = made
+        return made
+    }
+
+    func finishDelivery() {
+        arrived.removeAll(keepingCapacity: arrived.count <= 1000)
+        batches.removeAll(keepingCapacity: true)
+    }
+}

@@ -1,0 +1,129 @@
+import Broker
+import Logging
+import NIOCore
+
+/// Pages of the store, read off the event loop. Streams of one feed that want the same page share one read, and its
+/// encoding.
+///
+/// Confined to its event loop.
+final class PageReads {
+    /// A stretch of the log as a feed's streams write it.
+    struct Page {
+        let piece: Feed.Piece
+        let removedThrough: Int64
+        /// The position before the oldest message that is still stored.
+        let beforeOldest: Int64
+        /// Whether there is one.
+        let hasOldest: Bool
+    }
+
+    private struct Key: Hashable {
+        let feed: Feed.Key
+        let after: Int64
+    }
+
+    /// A page has at most so many messages.
+    static let pageMessages = 1000
+    /// How long a read that failed waits before it is tried again; the streams stay open meanwhile.
+    static let retryDelay = TimeAmount.seconds(1)
+
+    private let store: any MessageStore
+    private let eventLoop: any EventLoop
+    private let counters: Counters
+    private let logger: Logger
+    private var waiting: [Key: [(Page) -> Void]] = [:]
+
+    init(store: any MessageStore, eventLoop: any EventLoop, counters: Counters, logger: Logger) {
+        (self.store, self.eventLoop, self.counters, self.logger) = (store, eventLoop, counters, logger)
+    }
+
+    func read(
+        _ feed: Feed, after: Int64, through: Int64, maximumBytes: Int, then complete: @escaping (Page) -> Void
+    ) {
+        let key = Key(feed: feed.key, after: after)
+        waiting[key, default: []].append(complete)
+        guard waiting[key]?.count == 1 else { return }
+        start(key, through: through, maximumBytes: maximumBytes)
+    }
+
+    private func start(_ key: Key, through: Int64, maximumBytes: Int) {
+        counters.pageReads.add(1)
+        let this = NIOLoopBound(self, eventLoop: eventLoop)
+        let store = store
+        Task {
+            do throws(BrokerError) {
+                let log = try await store.messages(
+                    of: key.feed.groups, after: key.after, through: through, limit: Self.pageMessages,
+                    maximumBytes: maximumBytes)
+                let page = Self.page(of: log, after: key.after, through: through, style: key.feed.style)
+                this.execute { $0.finish(key, page) }
+            } catch {
+                this.execute { $0.retry(key, through: through, maximumBytes: maximumBytes, after: error) }
+            }
+        }
+    }
+
+    private func finish(_ key: Key, _ page: Page) {
+        for complete in waiting.removeValue(forKey: key) ?? [] { complete(page) }
+    }
+
+    private func retry(_ key: Key, through: Int64, maximumBytes: Int, after error: BrokerError) {
+        logger.error("A page of history could not be read, streams wait for it", metadata: ["error": "\(error)"])
+        let this = NIOLoopBound(self, eventLoop: eventLoop)
+        eventLoop.scheduleTask(in: Self.retryDelay) {
+            this.value.start(key, through: through, maximumBytes: maximumBytes)
+        }
+    }
+
+    /// Asks where a replay begins; tries again until the store answers.
+    func resolve(_ start: ReplayStart, _ feed: Feed, through: Int64, then complete: @escaping (Int64) -> Void) {
+        let this = NIOLoopBound((self, feed, complete), eventLoop: eventLoop)
+        let (store, groups) = (store, feed.key.groups)
+        Task {
+            do throws(BrokerError) {
+                let position = try await store.position(of: start, in: groups, through: through)
+                this.execute { $0.2(position) }
+            } catch {
+                this.execute { reads, feed, complete in
+                    reads.logger.error("A replay's beginning could not be read", metadata: ["error": "\(error)"])
+                    reads.eventLoop.scheduleTask(in: Self.retryDelay) {
+                        this.value.0.resolve(start, this.value.1, through: through, then: this.value.2)
+                    }
+                }
+            }
+        }
+    }
+
+    private static func page(of log: LogPage, after: Int64, through: Int64, style: StreamStyle) -> Page {
+        var messages = log.messages
+        var end = through
+        if !log.isComplete {
+            end = boundary(of: messages, after: after)
+            messages.removeAll { ($0.id?.sequence ?? 0) > end }
+        }
+        return Page(
+            piece: Feed.Piece(batches: Batch.make(of: messages, style: style), end: end),
+            removedThrough: log.removedThrough, beforeOldest: log.oldest.map { $0 - 1 } ?? through,
+            hasOldest: log.oldest != nil)
+    }
+
+    /// Where a page that is not the last one ends: at the roundest number (most trailing zeros) of the second half of what
+    /// was read. Readers that began at different places so come to the same boundaries after a page or two, and share
+    /// their reads from then on.
+    static func boundary(of messages: [Message], after: Int64) -> Int64 {
+        guard let last = messages.last?.id?.sequence, let middle = messages[messages.count / 2].id?.sequence else {
+            return after
+        }
+        guard last > middle else { return last }
+        // The highest bit in which they differ, cleared below, is the roundest number in (middle, last].
+        let bit = Int64(63 - (middle ^ last).leadingZeroBitCount)
+        return last & ~((1 << bit) - 1)
+    }
+}
+
+extension NIOLoopBound {
+    /// Runs on the loop, with the value.
+    fileprivate func execute(_ body: @escaping @Sendable (Value) -> Void) {
+        eventLoop.execute { body(value) }
+    }
+}

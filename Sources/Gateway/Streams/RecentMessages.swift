@@ -1,0 +1,114 @@
+import Broker
+import DequeModule
+import NIOCore
+
+/// The recent messages of the groups that a shard follows, bounded in bytes over all groups: what readers that are a
+/// little behind catch up from.
+///
+/// Confined to the shard's event loop.
+struct RecentMessages {
+    private struct Group {
+        /// Every message of the group after this position, up to the shard's, is in `messages`.
+        var floor: Int64
+        var messages: Deque<Message> = []
+    }
+
+    private var groups: [GroupName: Group] = [:]
+    /// In the order in which they came, for eviction: the oldest message of the first group goes first. A group that was
+    /// forgotten, or whose message has left already, is passed over.
+    private var order: Deque<(group: GroupName, sequence: Int64)> = []
+    /// How many entries of `order`, at most, belong to forgotten groups.
+    private var stale = 0
+    private(set) var bytes = 0
+    private(set) var evictions = 0
+    private let maximumBytes: Int
+
+    init(maximumBytes: Int) {
+        self.maximumBytes = maximumBytes
+    }
+
+    /// Begins to keep a group, whose messages after `position` will all be added.
+    mutating func follow(_ group: GroupName, from position: Int64) {
+        groups[group] = Group(floor: position)
+    }
+
+    mutating func forget(_ group: GroupName) {
+        guard let forgotten = groups.removeValue(forKey: group) else { return }
+        for message in forgotten.messages { bytes -= Self.cost(of: message) }
+        stale += forgotten.messages.count
+        guard stale > 1000, stale > order.count / 2 else { return }
+        order.removeAll { entry in
+            (groups[entry.group]?.messages.first?.id?.sequence).map { $0 > entry.sequence } ?? true
+        }
+        stale = 0
+    }
+
+    mutating func add(_ message: Message, in group: GroupName) {
+        guard let id = message.id, let index = groups.index(forKey: group) else { return }
+        groups.values[index].messages.append(message)
+        order.append((group, id.sequence))
+        bytes += Self.cost(of: message)
+        while bytes > maximumBytes, let oldest = order.popFirst() { evict(oldest.group, oldest.sequence) }
+    }
+
+    private mutating func evict(_ group: GroupName, _ sequence: Int64) {
+        guard let index = groups.index(forKey: group),
+            groups.values[index].messages.first?.id?.sequence == sequence,
+            let message = groups.values[index].messages.popFirst()
+        else { return }
+        groups.values[index].floor = max(groups.values[index].floor, sequence)
+        bytes -= Self.cost(of: message)
+        evictions += 1
+    }
+
+    /// Messages up to here were not added: all groups begin anew after it.
+    mutating func skip(through position: Int64) {
+        for index in groups.indices { groups.values[index] = Group(floor: position) }
+        order.removeAll()
+        stale = 0
+        bytes = 0
+    }
+
+    /// The position from which on the messages of all these groups are here; `.max` if one is not followed.
+    func floor(of names: [GroupName]) -> Int64 {
+        names.reduce(0) { max($0, groups[$1]?.floor ?? .max) }
+    }
+
+    /// The messages of these groups after a position, in the order of their ids, until `maximumBytes` of data, but at
+    /// least one. The position must not lie below the floor.
+    func messages(of names: [GroupName], after position: Int64, maximumBytes: Int) -> [Message] {
+        var parts = names.compactMap { name in groups[name]?.messages.suffix(after: position) }.filter { !$0.isEmpty }
+        var result: [Message] = []
+        var size = 0
+        while let next = parts.indices.min(by: { parts[$0].sequence < parts[$1].sequence }) {
+            guard let message = parts[next].popFirst() else { break }
+            size += message.data.readableBytes
+            guard result.isEmpty || size <= maximumBytes else { break }
+            result.append(message)
+            if parts[next].isEmpty { parts.remove(at: next) }
+        }
+        return result
+    }
+
+    /// What a message holds in memory, with its encoding.
+    private static func cost(of message: Message) -> Int {
+        2 * message.data.readableBytes + 400
+    }
+}
+
+extension Deque<Message> {
+    /// Those after a position, found by bisection: the ids ascend.
+    fileprivate func suffix(after position: Int64) -> Deque<Message>.SubSequence {
+        var (low, high) = (startIndex, endIndex)
+        while low < high {
+            let middle = low + (high - low) / 2
+            if (self[middle].id?.sequence ?? 0) <= position { low = middle + 1 } else { high = middle }
+        }
+        return self[low...]
+    }
+}
+
+extension Slice<Deque<Message>> {
+    /// The sequence of the first; callers know that there is one.
+    fileprivate var sequence: Int64 { first?.id?.sequence ?? .max }
+}

@@ -1,0 +1,66 @@
+import HTTPTypes
+import NIOCore
+
+/// The JSON body of a publish: `{"event":"greeting","data":…,"ttl":60}`.
+///
+/// Foundation's decoder cannot be used: `data` that is not a string goes out as its own bytes less the white space between
+/// tokens, so that key order, long numbers and escapes stay as the publisher wrote them.
+enum JSONFields {
+    /// - Throws: ``Problem``: 400 for what is not JSON (RFC 8259), for another value than an object, and for unknown or
+    ///   repeated keys, which are named.
+    static func read(_ body: ByteBuffer) throws(Problem) -> PublishRequest.Fields {
+        guard body.readableBytes > 0 else { throw Problem(.badRequest, "The body is empty: send {\"data\":…}.") }
+        var scanner = JSONScanner(body.readableBytesView)
+        do throws(JSONScanner.Failure) {
+            return try read(&scanner)
+        } catch {
+            switch error {
+            case .problem(let problem): throw problem
+            case .syntax(let expectation):
+                throw Problem(
+                    .badRequest,
+                    "The body is not JSON: \(expectation) at byte \(scanner.offset). To send it as it is, set 'Content-Type: "
+                        + "text/plain'.")
+            }
+        }
+    }
+
+    private static func read(_ scanner: inout JSONScanner) throws(JSONScanner.Failure) -> PublishRequest.Fields {
+        var fields = PublishRequest.Fields()
+        var seen: Set<String> = []
+        var unknown: [String] = []
+        scanner.skipSpace()
+        guard scanner.peek == UInt8(ascii: "{") else {
+            _ = try scanner.compactValue()
+            try scanner.end()
+            throw .problem(Problem(.badRequest, "The body must be a JSON object: {\"event\":\"…\",\"data\":…}."))
+        }
+        try scanner.object { key, scanner throws(JSONScanner.Failure) in
+            guard seen.insert(key).inserted else {
+                throw .problem(Problem(.badRequest, "The key \(key.quotedForPeople) comes twice."))
+            }
+            switch key {
+            case "event":
+                guard scanner.peek == UInt8(ascii: "\"") else {
+                    throw .problem(Problem(.badRequest, "\"event\" must be a string."))
+                }
+                fields.event = try scanner.string()
+            case "data":
+                fields.data =
+                    scanner.peek == UInt8(ascii: "\"")
+                    ? ByteBuffer(string: try scanner.string()) : try scanner.compactValue()
+            case "ttl":
+                fields.ttl = String(buffer: try scanner.compactValue())
+            default:
+                unknown.append(key)
+                _ = try scanner.compactValue()
+            }
+        }
+        try scanner.end()
+        guard unknown.isEmpty else {
+            let names = unknown.prefix(5).map(\.quotedForPeople).joined(separator: ", ")
+            throw .problem(Problem(.badRequest, "Unknown keys: \(names). There are event, data and ttl."))
+        }
+        return fields
+    }
+}

@@ -1,0 +1,225 @@
+import NIOCore
+
+/// Walks through JSON (RFC 8259) and gives values out as they were written.
+struct JSONScanner {
+    enum Failure: Error {
+        /// What was expected where the text went wrong.
+        case syntax(String)
+        case problem(Problem)
+    }
+
+    /// Deeper nesting is refused: a bound on what a small body can make the receivers' parsers do.
+    static let maximumDepth = 512
+
+    private let bytes: ByteBufferView
+    private var index: Int
+
+    init(_ bytes: ByteBufferView) {
+        self.bytes = bytes
+        index = bytes.startIndex
+    }
+
+    /// How many bytes have been read.
+    var offset: Int { index - bytes.startIndex }
+    var peek: UInt8? { index < bytes.endIndex ? bytes[index] : nil }
+
+    mutating func skipSpace() {
+        while let byte = peek, byte == 0x20 || byte == 0x0A || byte == 0x0D || byte == 0x09 { index += 1 }
+    }
+
+    mutating func end() throws(Failure) {
+        skipSpace()
+        guard peek == nil else { throw .syntax("expected the end") }
+    }
+
+    private mutating func expect(_ character: Character, _ what: String) throws(Failure) {
+        guard let byte = character.asciiValue, peek == byte else { throw .syntax("expected \(what)") }
+        index += 1
+    }
+
+    /// Reads an object and calls `member` for each key, at the first byte of its value.
+    mutating func object(
+        _ member: (String, inout JSONScanner) throws(Failure) -> Void
+    ) throws(Failure) {
+        try expect("{", "'{'")
+        skipSpace()
+        if peek == UInt8(ascii: "}") {
+            index += 1
+            return
+        }
+        while true {
+            skipSpace()
+            guard peek == UInt8(ascii: "\"") else { throw .syntax("expected a key") }
+            let key = try string()
+            skipSpace()
+            try expect(":", "':'")
+            skipSpace()
+            try member(key, &self)
+            skipSpace()
+            if peek == UInt8(ascii: "}") {
+                index += 1
+                return
+            }
+            try expect(",", "',' or '}'")
+        }
+    }
+
+    /// A string's text, its escapes resolved.
+    mutating func string() throws(Failure) -> String {
+        try expect("\"", "'\"'")
+        var text: [UInt8] = []
+        while let byte = peek {
+            index += 1
+            switch byte {
+            case UInt8(ascii: "\""):
+                guard let string = String(validating: text, as: UTF8.self) else {
+                    throw .syntax("the string before here is not UTF-8,")
+                }
+                return string
+            case UInt8(ascii: "\\"):
+                try text.append(contentsOf: Array(String(escape()).utf8))
+            case 0..<0x20:
+                index -= 1
+                throw .syntax("a control character must be escaped")
+            default:
+                text.append(byte)
+            }
+        }
+        throw .syntax("expected the end of the string")
+    }
+
+    private mutating func escape() throws(Failure) -> Unicode.Scalar {
+        guard let byte = peek else { throw .syntax("expected an escape") }
+        index += 1
+        switch byte {
+        case UInt8(ascii: "\""), UInt8(ascii: "\\"), UInt8(ascii: "/"): return Unicode.Scalar(byte)
+        case UInt8(ascii: "b"): return "\u{08}"
+        case UInt8(ascii: "f"): return "\u{0C}"
+        case UInt8(ascii: "n"): return "\n"
+        case UInt8(ascii: "r"): return "\r"
+        case UInt8(ascii: "t"): return "\t"
+        case UInt8(ascii: "u"):
+            let unit = try codeUnit()
+            if let scalar = Unicode.Scalar(unit) { return scalar }
+            // A surrogate: it counts only as the first half of a pair.
+            guard unit < 0xDC00, peek == UInt8(ascii: "\\") else { throw .syntax("a surrogate must come in a pair") }
+            index += 1
+            try expect("u", "the second half of a surrogate pair")
+            let low = try codeUnit()
+            guard (0xDC00...0xDFFF).contains(low),
+                let scalar = Unicode.Scalar(0x10000 + (UInt32(unit) - 0xD800) << 10 + (UInt32(low) - 0xDC00))
+            else { throw .syntax("a surrogate must come in a pair") }
+            return scalar
+        default:
+            index -= 1
+            throw .syntax("unknown escape")
+        }
+    }
+
+    private mutating func codeUnit() throws(Failure) -> UInt16 {
+        guard index + 4 <= bytes.endIndex,
+            let unit = UInt16(String(decoding: bytes[index..<index + 4], as: UTF8.self), radix: 16),
+            bytes[index] != UInt8(ascii: "+"), bytes[index] != UInt8(ascii: "-")
+        else { throw .syntax("expected four hexadecimal digits") }
+        index += 4
+        return unit
+    }
+
+    /// A value of any kind, checked, as its own bytes less the white space between tokens.
+    mutating func compactValue() throws(Failure) -> ByteBuffer {
+        var output = ByteBuffer()
+        var open: [UInt8] = []
+        while true {
+            skipSpace()
+            guard let byte = peek else { throw .syntax("expected a value") }
+            switch byte {
+            case UInt8(ascii: "{"), UInt8(ascii: "["):
+                guard open.count < Self.maximumDepth else { throw .syntax("nested deeper than \(Self.maximumDepth)") }
+                copy(1, &output)
+                skipSpace()
+                let isObject = byte == UInt8(ascii: "{")
+                if peek == (isObject ? UInt8(ascii: "}") : UInt8(ascii: "]")) {
+                    copy(1, &output)
+                    break
+                }
+                open.append(byte)
+                if isObject { try key(&output) }
+                continue
+            case UInt8(ascii: "\""): try literal(&output) { scanner throws(Failure) in _ = try scanner.string() }
+            case UInt8(ascii: "t"): try word("true", &output)
+            case UInt8(ascii: "f"): try word("false", &output)
+            case UInt8(ascii: "n"): try word("null", &output)
+            default: try literal(&output) { scanner throws(Failure) in try scanner.number() }
+            }
+            // A value has ended: close what it closes, or go on to the next one.
+            while true {
+                guard let container = open.last else { return output }
+                skipSpace()
+                let isObject = container == UInt8(ascii: "{")
+                if peek == UInt8(ascii: ",") {
+                    copy(1, &output)
+                    skipSpace()
+                    if isObject { try key(&output) }
+                    break
+                }
+                guard peek == (isObject ? UInt8(ascii: "}") : UInt8(ascii: "]")) else {
+                    throw .syntax("expected ',' or '\(isObject ? "}" : "]")'")
+                }
+                copy(1, &output)
+                open.removeLast()
+            }
+        }
+    }
+
+    private mutating func key(_ output: inout ByteBuffer) throws(Failure) {
+        skipSpace()
+        guard peek == UInt8(ascii: "\"") else { throw .syntax("expected a key") }
+        try literal(&output) { scanner throws(Failure) in _ = try scanner.string() }
+        skipSpace()
+        try expect(":", "':'")
+        output.writeString(":")
+    }
+
+    private mutating func copy(_ count: Int, _ output: inout ByteBuffer) {
+        output.writeBytes(bytes[index..<index + count])
+        index += count
+    }
+
+    /// Copies what `read` passes over.
+    private mutating func literal(
+        _ output: inout ByteBuffer, _ read: (inout JSONScanner) throws(Failure) -> Void
+    ) throws(Failure) {
+        let start = index
+        try read(&self)
+        output.writeBytes(bytes[start..<index])
+    }
+
+    private mutating func word(_ word: String, _ output: inout ByteBuffer) throws(Failure) {
+        guard bytes[index...].starts(with: word.utf8) else { throw .syntax("expected a value") }
+        copy(word.utf8.count, &output)
+    }
+
+    private mutating func number() throws(Failure) {
+        func isDigit(_ byte: UInt8?) -> Bool { byte.map { (0x30...0x39).contains($0) } ?? false }
+        func digits() -> Bool {
+            let start = index
+            while isDigit(peek) { index += 1 }
+            return index > start
+        }
+        if peek == UInt8(ascii: "-") { index += 1 }
+        if peek == UInt8(ascii: "0") {
+            index += 1
+        } else if !digits() {
+            throw .syntax("expected a value")
+        }
+        if peek == UInt8(ascii: ".") {
+            index += 1
+            guard digits() else { throw .syntax("expected a digit") }
+        }
+        if peek == UInt8(ascii: "e") || peek == UInt8(ascii: "E") {
+            index += 1
+            if peek == UInt8(ascii: "+") || peek == UInt8(ascii: "-") { index += 1 }
+            guard digits() else { throw .syntax("expected a digit") }
+        }
+    }
+}
