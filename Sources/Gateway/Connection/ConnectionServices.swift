@@ -72,23 +72,32 @@ final class ConnectionServices {
 
     /// Passes a request to the router. `complete` is called once, on any thread.
     func route(_ request: IncomingRequest, _ channel: any Channel, complete: @escaping @Sendable (Answer) -> Void) {
-        let (responder, logger) = (responder, logger)
-        Task {
-            let method = "\(request.head.method)"
-            do {
-                let head = try HTTPRequest(request.head, secure: false, splitCookie: false)
-                let context = GatewayContext(source: ApplicationRequestContextSource(channel: channel, logger: logger))
-                let response = try await responder.respond(
-                    to: Request(head: head, body: RequestBody(buffer: request.body)), context: context)
-                complete(try await Self.answer(collecting: response))
-            } catch {
-                let problem = Problem(error)
-                if problem.status == .internalServerError {
-                    logger.error(
-                        "A request failed", metadata: ["method": "\(method)", "path": "\(request.target.path)", "error": "\(error)"])
-                }
-                complete(problem.answer)
+        let responder = responder
+        let context = GatewayContext(source: ApplicationRequestContextSource(channel: channel, logger: logger))
+        let head = request.head
+        let body = request.body
+        let work: @Sendable () async -> Void = {
+            complete(await Self.answer(head, body, context, responder))
+        }
+        Task(operation: work)
+    }
+
+    private static func answer(
+        _ head: HTTPRequestHead, _ body: ByteBuffer, _ context: GatewayContext,
+        _ responder: any HTTPResponder<GatewayContext>
+    ) async -> Answer {
+        do {
+            let request = Request(
+                head: try HTTPRequest(head, secure: false, splitCookie: false), body: RequestBody(buffer: body))
+            return try await answer(collecting: responder.respond(to: request, context: context))
+        } catch {
+            let problem = Problem(error)
+            if problem.status == .internalServerError {
+                context.logger.error(
+                    "A request failed",
+                    metadata: ["method": "\(head.method)", "uri": "\(head.uri.quotedForPeople)", "error": "\(error)"])
             }
+            return problem.answer
         }
     }
 

@@ -50,17 +50,22 @@ final class PageReads {
         counters.pageReads.add(1)
         let this = NIOLoopBound(self, eventLoop: eventLoop)
         let store = store
-        Task {
-            do throws(BrokerError) {
-                let log = try await store.messages(
+        let work: @Sendable () async -> Void = {
+            let log = await outcome { () async throws(BrokerError) in
+                try await store.messages(
                     of: key.feed.groups, after: key.after, through: through, limit: Self.pageMessages,
                     maximumBytes: maximumBytes)
-                let page = Self.page(of: log, after: key.after, through: through, style: key.feed.style)
-                this.execute { $0.finish(key, page) }
-            } catch {
-                this.execute { $0.retry(key, through: through, maximumBytes: maximumBytes, after: error) }
+            }
+            // Encoded here, not on the loop, whose live connections must not wait for it.
+            let page = log.map { Self.page(of: $0, after: key.after, through: through, style: key.feed.style) }
+            this.eventLoop.execute {
+                switch page {
+                case .success(let page): this.value.finish(key, page)
+                case .failure(let error): this.value.retry(key, through: through, maximumBytes: maximumBytes, after: error)
+                }
             }
         }
+        Task(operation: work)
     }
 
     private func finish(_ key: Key, _ page: Page) {
@@ -77,21 +82,26 @@ final class PageReads {
 
     /// Asks where a replay begins; tries again until the store answers.
     func resolve(_ start: ReplayStart, _ feed: Feed, through: Int64, then complete: @escaping (Int64) -> Void) {
-        let this = NIOLoopBound((self, feed, complete), eventLoop: eventLoop)
-        let (store, groups) = (store, feed.key.groups)
-        Task {
-            do throws(BrokerError) {
-                let position = try await store.position(of: start, in: groups, through: through)
-                this.execute { $0.2(position) }
-            } catch {
-                this.execute { reads, feed, complete in
-                    reads.logger.error("A replay's beginning could not be read", metadata: ["error": "\(error)"])
-                    reads.eventLoop.scheduleTask(in: Self.retryDelay) {
-                        this.value.0.resolve(start, this.value.1, through: through, then: this.value.2)
+        let this = NIOLoopBound((reads: self, feed: feed, complete: complete), eventLoop: eventLoop)
+        let store = store
+        let groups = feed.key.groups
+        let work: @Sendable () async -> Void = {
+            let position = await outcome { () async throws(BrokerError) in
+                try await store.position(of: start, in: groups, through: through)
+            }
+            this.eventLoop.execute {
+                switch position {
+                case .success(let position): this.value.complete(position)
+                case .failure(let error):
+                    this.value.reads.logger.error(
+                        "The beginning of a replay could not be read", metadata: ["error": "\(error)"])
+                    this.eventLoop.scheduleTask(in: Self.retryDelay) {
+                        this.value.reads.resolve(start, this.value.feed, through: through, then: this.value.complete)
                     }
                 }
             }
         }
+        Task(operation: work)
     }
 
     private static func page(of log: LogPage, after: Int64, through: Int64, style: StreamStyle) -> Page {
@@ -121,9 +131,8 @@ final class PageReads {
     }
 }
 
-extension NIOLoopBound {
-    /// Runs on the loop, with the value.
-    fileprivate func execute(_ body: @escaping @Sendable (Value) -> Void) {
-        eventLoop.execute { body(value) }
-    }
+private func outcome<Value: Sendable>(
+    of work: () async throws(BrokerError) -> Value
+) async -> Result<Value, BrokerError> {
+    do { return .success(try await work()) } catch { return .failure(error) }
 }
