@@ -1,0 +1,131 @@
+import AsyncHTTPClient
+import Foundation
+import NIOCore
+import NIOFoundationCompat
+import NIOHTTP1
+import Synchronization
+
+/// Requests with an answer that fits memory, and the opening of streams; turns every failure into the client's error.
+final class Transport: Sendable {
+    let server: ServerAddress
+    let configuration: NotifyClient.Configuration
+    private let http: HTTPClient
+    private let closed = Mutex(false)
+
+    /// The most bytes of an answer: a page of 1000 messages of some size. Larger ones want a smaller `limit`.
+    private static let maximumAnswer = 256 * 1024 * 1024
+
+    init(server: ServerAddress, configuration: NotifyClient.Configuration) {
+        self.server = server
+        self.configuration = configuration
+        var settings = HTTPClient.Configuration()
+        // A redirected POST would arrive as a GET, or twice.
+        settings.redirectConfiguration = .disallow
+        settings.timeout.connect = TimeAmount(configuration.connectTimeout)
+        // Who reconnects, and when, is decided above: a refused connection is an answer.
+        settings.connectionPool.retryConnectionEstablishment = false
+        // Each stream holds a connection for good; at the default of 8 the ninth would wait for ever.
+        settings.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = 100_000
+        http = HTTPClient(configuration: settings)
+    }
+
+    var isClosed: Bool { closed.withLock { $0 } }
+
+    func shutdown() async throws {
+        closed.withLock { $0 = true }
+        do {
+            try await http.shutdown()
+        } catch let error as HTTPClientError where error == .alreadyShutdown {
+            // The promise is that the client is shut down, and it is.
+        }
+    }
+
+    /// Sends a request and reads the whole answer, all within the configured time.
+    ///
+    /// - Throws: ``NotifyClientError``, also for an answer that is no success; `CancellationError`.
+    func answer<Answer: Decodable & Sendable>(
+        to request: HTTPClientRequest,
+        as type: Answer.Type
+    ) async throws -> Answer {
+        let (response, body) = try await exchange(request)
+        guard (200..<300).contains(response.status.code) else {
+            throw NotifyClientError.answer(
+                status: response.status,
+                location: response.headers.first(name: "location"),
+                body: body,
+                server: server
+            )
+        }
+        do {
+            return try JSONDecoder().decode(type, from: body)
+        } catch {
+            throw NotifyClientError(
+                .invalidResponse,
+                "\(server) answered something that is no answer of a Notify server: check the address.",
+                status: Int(response.status.code),
+                underlying: error
+            )
+        }
+    }
+
+    private func exchange(_ request: HTTPClientRequest) async throws -> (HTTPClientResponse, ByteBuffer) {
+        let late = NotifyClientError(
+            .timedOut,
+            "\(server) did not answer within \(configuration.requestTimeout): try again, and look at the server's load."
+        )
+        do {
+            return try await withTimeLimit(configuration.requestTimeout, else: late) { [http] in
+                let response = try await http.execute(request, deadline: .distantFuture)
+                return (response, try await response.body.collect(upTo: Self.maximumAnswer))
+            }
+        } catch let error as NIOTooManyBytesError {
+            throw NotifyClientError(
+                .eventTooLarge,
+                "The answer is over \(Self.maximumAnswer) bytes: ask for fewer messages with a smaller limit.",
+                underlying: error
+            )
+        } catch {
+            try Task.checkCancellation()
+            throw isClosed ? NotifyClientError.closed : NotifyClientError.transport(error, server: server)
+        }
+    }
+
+    /// Asks for a stream; the answer's body is left to be read.
+    func open(_ request: HTTPClientRequest) async throws -> HTTPClientResponse {
+        let late = NotifyClientError(.timedOut, "\(server) did not begin the stream in time.")
+        do {
+            return try await withTimeLimit(configuration.requestTimeout, else: late) { [http] in
+                try await http.execute(request, deadline: .distantFuture)
+            }
+        } catch {
+            try Task.checkCancellation()
+            throw isClosed ? NotifyClientError.closed : NotifyClientError.transport(error, server: server)
+        }
+    }
+
+    /// What a server that refuses a stream says about it, as far as it fits a sentence.
+    func refusal(in response: HTTPClientResponse) async throws -> NotifyClientError {
+        let late = NotifyClientError(.timedOut, "\(server) did not finish its answer in time.")
+        let body =
+            (try? await withTimeLimit(configuration.requestTimeout, else: late) {
+                try await response.body.collect(upTo: 64 * 1024)
+            }) ?? ByteBuffer()
+        try Task.checkCancellation()
+        return NotifyClientError.answer(
+            status: response.status,
+            location: response.headers.first(name: "location"),
+            body: body,
+            server: server
+        )
+    }
+
+    func request(
+        _ method: HTTPMethod = .GET,
+        path: [String],
+        query: [(name: String, value: String?)] = []
+    ) -> HTTPClientRequest {
+        var request = HTTPClientRequest(url: server.url(path: path, query: query))
+        request.method = method
+        return request
+    }
+}

@@ -1,0 +1,46 @@
+/// What the server refuses in any case, checked before anything is sent: the error is better, and comes at once.
+enum Rules {
+    /// 1 to 100 bytes of ASCII letters, digits, `-`, `_` and `.`.
+    static func check(group: String) throws(NotifyClientError) {
+        let admitted = group.utf8.allSatisfy { byte in
+            switch byte {
+            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+                UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "_"), UInt8(ascii: "."):
+                true
+            default:
+                false
+            }
+        }
+        guard admitted, (1...100).contains(group.utf8.count) else {
+            throw NotifyClientError(
+                .invalidArgument,
+                "The group name '\(group.onOneLine(limit: 60))' is not allowed: use 1 to 100 ASCII letters, digits, '-', "
+                    + "'_' or '.'."
+            )
+        }
+    }
+
+    /// 1 to 128 bytes without CR, LF and NUL, and not one of the server's own.
+    static func check(event: String) throws(NotifyClientError) {
+        let breaksFraming = event.utf8.contains { $0 == 0 || $0 == UInt8(ascii: "\r") || $0 == UInt8(ascii: "\n") }
+        guard (1...128).contains(event.utf8.count), !breaksFraming else {
+            throw NotifyClientError(
+                .invalidArgument,
+                "The event name '\(event.onOneLine(limit: 60))' is not allowed: use 1 to 128 bytes without line ends."
+            )
+        }
+        guard !event.utf8.starts(with: SubscriptionStateMachine.serverEventPrefix.utf8) else {
+            throw NotifyClientError(
+                .invalidArgument,
+                "The event name '\(event.onOneLine(limit: 60))' is not allowed: names that begin with 'stream-' are the "
+                    + "server's own."
+            )
+        }
+    }
+
+    /// Page sizes are 1 to 1000.
+    static func check(limit: Int?) throws(NotifyClientError) {
+        guard let limit, !(1...1000).contains(limit) else { return }
+        throw NotifyClientError(.invalidArgument, "The limit \(limit) is not allowed: use 1 to 1000.")
+    }
+}

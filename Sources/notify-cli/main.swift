@@ -1,3 +1,0 @@
-import Broker
-import Gateway
-
