@@ -65,6 +65,7 @@ let package = Package(
             dependencies: [
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "NIOFoundationCompat", package: "swift-nio"),
             ],
@@ -84,5 +85,36 @@ let package = Package(
             swiftSettings: settings
         ),
         .testTarget(name: "BrokerTests", dependencies: ["Broker"], swiftSettings: settings),
+        .target(
+            name: "ScriptedServer",
+            dependencies: [
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+            ],
+            path: "Tests/ScriptedServer",
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "NotifyClientTests",
+            dependencies: [
+                "NotifyClient",
+                "ScriptedServer",
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+            ],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "notify-cliTests",
+            dependencies: [
+                "NotifyClient",
+                "ScriptedServer",
+                "notify-cli",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+            ],
+            swiftSettings: settings
+        ),
     ]
 )

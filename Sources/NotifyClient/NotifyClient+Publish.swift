@@ -4,6 +4,14 @@ import NIOCore
 import NIOHTTP1
 
 extension NotifyClient {
+    /// Whether the server could take messages of this group and event name, without asking it.
+    ///
+    /// - Throws: ``NotifyClientError`` with the code `invalidArgument`, whose message names the rule.
+    public static func check(group: String, event: String = "message") throws(NotifyClientError) {
+        try Rules.check(group: group)
+        try Rules.check(event: event)
+    }
+
     /// Publishes a message; returns when it is stored and in the hands of the server's event loops.
     ///
     /// - Parameters:
@@ -22,8 +30,7 @@ extension NotifyClient {
         persist: Bool = true,
         idempotencyKey: String? = nil
     ) async throws -> PublishedMessage {
-        try Rules.check(group: group)
-        try Rules.check(event: event)
+        try Self.check(group: group, event: event)
         var request = transport.request(
             .POST,
             path: ["groups", group, "messages"],

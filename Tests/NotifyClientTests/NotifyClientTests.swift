@@ -1,4 +1,5 @@
 import NIOHTTP1
+import ScriptedServer
 import Testing
 
 @testable import NotifyClient

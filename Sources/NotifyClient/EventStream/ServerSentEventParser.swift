@@ -80,19 +80,30 @@ public struct ServerSentEventParser: Sendable {
     private mutating func nextLine() throws(NotifyClientError) -> ByteBufferView? {
         guard skipWhatPrecedesLine() else { return nil }
         let bytes = input.readableBytesView
-        let carriageReturn = UInt8(ascii: "\r")
-        let lineFeed = UInt8(ascii: "\n")
-        guard let end = bytes.dropFirst(searched).firstIndex(where: { $0 == lineFeed || $0 == carriageReturn }) else {
+        guard let length = Self.lengthOfLine(in: bytes, from: searched) else {
             searched = bytes.count
             try check(line: searched)
             return nil
         }
-        skipsLineFeed = bytes[end] == carriageReturn
-        let line = bytes[..<end]
-        input.moveReaderIndex(forwardBy: line.count + 1)
+        let line = bytes.prefix(length)
+        skipsLineFeed = bytes[line.endIndex] == UInt8(ascii: "\r")
+        input.moveReaderIndex(forwardBy: length + 1)
         searched = 0
         try check(line: line.count)
         return line
+    }
+
+    /// How many bytes come before the first line end. One pass for both kinds: searching for each by itself would look at
+    /// everything again for every line of a stream that has only the other kind.
+    private static func lengthOfLine(in bytes: ByteBufferView, from start: Int) -> Int? {
+        bytes.withUnsafeBytes { bytes in
+            var index = start
+            while index < bytes.count {
+                if bytes[index] == UInt8(ascii: "\n") || bytes[index] == UInt8(ascii: "\r") { return index }
+                index += 1
+            }
+            return nil
+        }
     }
 
     /// Drops the byte order mark (§9.2.5) and the LF of a CRLF; false while it is not known whether they are there.

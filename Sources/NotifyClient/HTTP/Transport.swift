@@ -24,6 +24,8 @@ final class Transport: Sendable {
         settings.timeout.connect = TimeAmount(configuration.connectTimeout)
         // Who reconnects, and when, is decided above: a refused connection is an answer.
         settings.connectionPool.retryConnectionEstablishment = false
+        // Shorter than servers and proxies keep idle connections: a publish on one that is just being closed is lost.
+        settings.connectionPool.idleTimeout = .seconds(10)
         // Each stream holds a connection for good; at the default of 8 the ninth would wait for ever.
         settings.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = 100_000
         http = HTTPClient(configuration: settings)

@@ -24,30 +24,34 @@ struct ServerSentEventParserTests {
         .event(ServerSentEvent(id: id, event: event, data: data))
     }
 
-    @Test(arguments: [
-        ("data: YHOO\ndata: +2\ndata: 10\n\n", [event("YHOO\n+2\n10")]),
-        (
-            ": test stream\n\ndata: first event\nid: 1\n\ndata:second event\nid\n\ndata:  third event\n\n",
-            [.comment(" test stream"), event("first event", id: "1"), event("second event"), event(" third event")]
-        ),
-        ("data\n\ndata\ndata\n\ndata:", [event(""), event("\n")]),
-        ("data:test\n\ndata: test\n\n", [event("test"), event("test")]),
-        ("event: greeting\ndata: a\n\ndata: b\n\n", [event("a", event: "greeting"), event("b")]),
-        ("event: lost\n\ndata: b\n\n", [event("b")]),
-        ("event:\ndata: a\n\n", [event("a")]),
-        ("unknown: x\nDATA: y\n data: z\ndata: a\n\n", [event("a")]),
-        ("data: a:b: c\n\n", [event("a:b: c")]),
-        ("data: never dispatched\n", []),
-        (":\n:\n", [.comment(""), .comment("")]),
-        ("data: \u{2028}\u{85}\u{0B}\n\n", [event("\u{2028}\u{85}\u{0B}")]),
-    ] as [(String, [Element])])
+    @Test(
+        arguments: [
+            ("data: YHOO\ndata: +2\ndata: 10\n\n", [event("YHOO\n+2\n10")]),
+            (
+                ": test stream\n\ndata: first event\nid: 1\n\ndata:second event\nid\n\ndata:  third event\n\n",
+                [.comment(" test stream"), event("first event", id: "1"), event("second event"), event(" third event")]
+            ),
+            ("data\n\ndata\ndata\n\ndata:", [event(""), event("\n")]),
+            ("data:test\n\ndata: test\n\n", [event("test"), event("test")]),
+            ("event: greeting\ndata: a\n\ndata: b\n\n", [event("a", event: "greeting"), event("b")]),
+            ("event: lost\n\ndata: b\n\n", [event("b")]),
+            ("event:\ndata: a\n\n", [event("a")]),
+            ("unknown: x\nDATA: y\n data: z\ndata: a\n\n", [event("a")]),
+            ("data: a:b: c\n\n", [event("a:b: c")]),
+            ("data: never dispatched\n", []),
+            (":\n:\n", [.comment(""), .comment("")]),
+            ("data: \u{2028}\u{85}\u{0B}\n\n", [event("\u{2028}\u{85}\u{0B}")]),
+        ] as [(String, [Element])]
+    )
     func reads(text: String, elements: [Element]) throws {
         #expect(try Self.parse(text) == elements)
     }
 
     @Test func `line ends are CR, LF and CRLF, mixed`() throws {
-        #expect(try Self.parse("data: a\r\rdata: b\r\n\r\ndata: c\n\ndata: d\r\n\rdata: e\n\r")
-            == ["a", "b", "c", "d", "e"].map { Self.event($0) })
+        #expect(
+            try Self.parse("data: a\r\rdata: b\r\n\r\ndata: c\n\ndata: d\r\n\rdata: e\n\r")
+                == ["a", "b", "c", "d", "e"].map { Self.event($0) }
+        )
     }
 
     @Test func `an event that ends with CR does not wait for an LF`() throws {

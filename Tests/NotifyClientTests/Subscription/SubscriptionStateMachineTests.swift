@@ -65,8 +65,14 @@ struct SubscriptionStateMachineTests {
     @Test mutating func `messages that come again are dropped`() {
         #expect(
             receive(
-                Self.event("stream-open", id: "e-7"), Self.message("e-7"), Self.message("e-8"), Self.message("e-8"),
-                Self.message("e-3"), Self.message("e-10"), Self.message("e-9"), Self.message("e-11")
+                Self.event("stream-open", id: "e-7"),
+                Self.message("e-7"),
+                Self.message("e-8"),
+                Self.message("e-8"),
+                Self.message("e-3"),
+                Self.message("e-10"),
+                Self.message("e-9"),
+                Self.message("e-11")
             ) == ["connected", "-", "e-8", "-", "-", "e-10", "-", "e-11"]
         )
     }
@@ -80,11 +86,10 @@ struct SubscriptionStateMachineTests {
     }
 
     @Test mutating func `a reset moves the position, also backward and to another epoch`() {
-        let reset = Self.event("stream-reset", id: "e-5", data: #"{"reason":"future","requested":"e-9","oldest":null}"#)
+        let reset = Self.event("stream-reset", id: "e-5", data: #"{"reason":"future","oldest":null}"#)
         _ = receive(Self.event("stream-open", id: "e-9"))
-        #expect(
-            receive(Self.event("stream-open", id: "e-5"), reset, Self.message("e-6")) == ["resumed", "reset future", "e-6"]
-        )
+        let seen = receive(Self.event("stream-open", id: "e-5"), reset, Self.message("e-6"))
+        #expect(seen == ["resumed", "reset future", "e-6"])
         let other = Self.event("stream-reset", id: "f-1", data: #"{"reason":"unknown-epoch"}"#)
         #expect(receive(other, Self.message("f-2")) == ["reset unknown-epoch", "f-2"])
         #expect(cursor() == "f-2")
@@ -97,7 +102,8 @@ struct SubscriptionStateMachineTests {
     }
 
     @Test mutating func `events of a later server are passed over`() {
-        #expect(receive(Self.event("stream-open", id: "e-1"), Self.event("stream-news", id: "e-2")) == ["connected", "-"])
+        let seen = receive(Self.event("stream-open", id: "e-1"), Self.event("stream-news", id: "e-2"))
+        #expect(seen == ["connected", "-"])
         #expect(cursor() == "e-2")
     }
 

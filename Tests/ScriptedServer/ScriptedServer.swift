@@ -1,28 +1,28 @@
-import NIOCore
-import NIOHTTP1
+package import NIOCore
+package import NIOHTTP1
 import NIOPosix
 import Synchronization
 
 /// An HTTP server that answers each request as the test says, down to the moment at which a connection breaks.
-final class ScriptedServer: Sendable {
-    struct Request: Sendable {
+package final class ScriptedServer: Sendable {
+    package struct Request: Sendable {
         /// 0 for the first request that the server got.
-        let number: Int
-        let method: HTTPMethod
-        let uri: String
-        let headers: HTTPHeaders
-        let body: String
+        package let number: Int
+        package let method: HTTPMethod
+        package let uri: String
+        package let headers: HTTPHeaders
+        package let body: String
     }
 
-    typealias Script = @Sendable (Request, Exchange) async throws -> Void
+    package typealias Script = @Sendable (Request, Exchange) async throws -> Void
 
     private let channel: any Channel
     private let log: Mutex<[Request]>
     private let connections: Mutex<[any Channel]>
 
-    var port: Int { channel.localAddress?.port ?? 0 }
-    var url: String { "http://127.0.0.1:\(port)" }
-    var requests: [Request] { log.withLock { $0 } }
+    package var port: Int { channel.localAddress?.port ?? 0 }
+    package var url: String { "http://127.0.0.1:\(port)" }
+    package var requests: [Request] { log.withLock { $0 } }
 
     private init(channel: any Channel, state: State) {
         self.channel = channel
@@ -36,7 +36,7 @@ final class ScriptedServer: Sendable {
     }
 
     /// Runs the test's body against a server, which is gone afterwards.
-    static func run<Result>(
+    package static func run<Result>(
         port: Int = 0,
         script: @escaping Script,
         _ body: (ScriptedServer) async throws -> Result
@@ -52,7 +52,7 @@ final class ScriptedServer: Sendable {
         }
     }
 
-    static func start(port: Int = 0, script: @escaping Script) async throws -> ScriptedServer {
+    package static func start(port: Int = 0, script: @escaping Script) async throws -> ScriptedServer {
         let state = State()
         let channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
@@ -76,7 +76,7 @@ final class ScriptedServer: Sendable {
     }
 
     /// Stops listening and breaks every connection.
-    func stop() async {
+    package func stop() async {
         try? await channel.close()
         for connection in connections.withLock({ $0 }) { try? await connection.close() }
     }
@@ -98,49 +98,51 @@ final class ScriptedServer: Sendable {
 }
 
 /// One answer, written step by step.
-struct Exchange: Sendable {
-    let channel: any Channel
+package struct Exchange: Sendable {
+    package let channel: any Channel
 
-    func head(_ status: HTTPResponseStatus = .ok, type: String = "text/event-stream") async throws {
+    package func head(_ status: HTTPResponseStatus = .ok, type: String = "text/event-stream") async throws {
         let head = HTTPResponseHead(version: .http1_1, status: status, headers: ["content-type": type])
         try await channel.writeAndFlush(HTTPServerResponsePart.head(head))
     }
 
-    func write(_ text: String) async throws {
+    package func write(_ text: String) async throws {
         try await channel.writeAndFlush(HTTPServerResponsePart.body(.byteBuffer(ByteBuffer(string: text))))
     }
 
-    func end() async throws {
+    package func end() async throws {
         try await channel.writeAndFlush(HTTPServerResponsePart.end(nil))
     }
 
     /// Breaks the connection without ending the answer.
-    func close() async throws {
+    package func close() async throws {
         try await channel.close()
     }
 
     /// Returns when the connection is gone.
-    func closed() async throws {
+    package func closed() async throws {
         try await channel.closeFuture.get()
     }
 
-    func answer(_ status: HTTPResponseStatus, type: String = "application/json", _ body: String) async throws {
+    package func answer(_ status: HTTPResponseStatus, type: String = "application/json", _ body: String) async throws {
         try await head(status, type: type)
         try await write(body)
         try await end()
     }
 
     /// The beginning of a stream, with a wait before reconnecting that no test notices.
-    func open(at position: String, resumed: Bool = false) async throws {
+    package func open(at position: String, resumed: Bool = false) async throws {
         try await head()
-        try await write("retry: 1\nevent: stream-open\nid: \(position)\ndata: {\"groups\":[],\"resumed\":\(resumed)}\n\n")
+        try await write(
+            "retry: 1\nevent: stream-open\nid: \(position)\ndata: {\"groups\":[],\"resumed\":\(resumed)}\n\n"
+        )
     }
 
-    func message(_ sequence: Int, data: String = "d", epoch: String = "e") async throws {
+    package func message(_ sequence: Int, data: String = "d", epoch: String = "e") async throws {
         try await write(Exchange.message(sequence, data: data, epoch: epoch))
     }
 
-    static func message(_ sequence: Int, data: String = "d", epoch: String = "e") -> String {
+    package static func message(_ sequence: Int, data: String = "d", epoch: String = "e") -> String {
         let time = "2026-11-21T10:54:23.125Z"
         return "id: \(epoch)-\(sequence)\ndata: {\"id\":\"\(epoch)-\(sequence)\",\"group\":\"g\",\"event\":\"message\","
             + "\"data\":\"\(data)\",\"created_at\":\"\(time)\"}\n\n"

@@ -1,0 +1,33 @@
+import ArgumentParser
+import Foundation
+import NotifyClient
+
+/// What was asked for cannot be understood: exit status 64.
+struct UsageError: Error, CustomStringConvertible {
+    let description: String
+
+    init(_ description: String) {
+        self.description = description
+    }
+}
+
+extension AsyncParsableCommand {
+    /// Runs a subcommand's work and turns what it throws into one line on standard error and the exit status: 64 for
+    /// wrong usage, 1 for any other failure. A closed standard output is no failure: whoever read it has had enough.
+    func reportingErrors(_ work: () async throws -> Void) async throws {
+        do {
+            try await work()
+        } catch is ClosedOutput {
+            return
+        } catch let code as ExitCode {
+            throw code
+        } catch {
+            StandardError.write("Error: \(error)")
+            throw Self.isUsage(error) ? ExitCode.validationFailure : ExitCode.failure
+        }
+    }
+
+    private static func isUsage(_ error: any Error) -> Bool {
+        error is UsageError || error is ValidationError || (error as? NotifyClientError)?.code == .invalidArgument
+    }
+}
