@@ -96,7 +96,7 @@ extension GatewayConfiguration {
         }
         let durations: [(String, Duration)] = [
             ("--heartbeat", heartbeat), ("--head-timeout", headTimeout), ("--idle-timeout", idleTimeout),
-            ("--body-timeout", bodyTimeout), ("--stall-timeout", stallTimeout), ("--retry", retry.lowerBound),
+            ("--body-timeout", bodyTimeout), ("--stall-timeout", stallTimeout), ("--retry", retry),
         ]
         for (option, value) in durations where value < .milliseconds(1) {
             throw GatewayError(.invalidConfiguration, "\(option) is \(value): it must be at least 1ms.")

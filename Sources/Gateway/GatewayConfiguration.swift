@@ -28,9 +28,9 @@ public struct GatewayConfiguration: Sendable {
 
     /// A stream that said nothing for so long says a comment.
     public var heartbeat = Duration.seconds(15)
-    /// A client that lost its stream comes back after a time drawn at random from half to one and a half times around
-    /// the middle of this range: `retry:`.
-    public var retry = Duration.seconds(2)...Duration.seconds(4)
+    /// A client that lost its stream comes back after about so long: `retry:` is drawn at random from two to four thirds
+    /// of it for each connection, so that clients do not all come back at once.
+    public var retry = Duration.seconds(3)
     /// A client that acknowledges, but has read nothing for so long, is closed.
     public var stallTimeout = Duration.seconds(600)
     /// How long streams and requests may take to end when the server stops.

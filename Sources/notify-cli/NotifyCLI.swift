@@ -15,6 +15,6 @@ struct NotifyCLI: AsyncParsableCommand {
 
             Shell completions: notify-cli --generate-completion-script bash (or zsh, fish).
             """,
-        subcommands: [SendCommand.self, ListenCommand.self, HistoryCommand.self, GroupsCommand.self]
+        subcommands: [ServeCommand.self, SendCommand.self, ListenCommand.self, HistoryCommand.self, GroupsCommand.self]
     )
 }

@@ -167,7 +167,7 @@ extension GatewayConfiguration {
         return StreamSettings(
             // The timer looks four times per heartbeat, so what it finds silent here is at most that old.
             silence: TimeAmount(heartbeat * 3 / 4),
-            retryMilliseconds: milliseconds(retry.lowerBound)...milliseconds(retry.upperBound),
+            retryMilliseconds: milliseconds(retry * 2 / 3)...milliseconds(retry * 4 / 3),
             stallTimeout: TimeAmount(stallTimeout), recentBytes: max(1, recentMessageBytes / loops), inboxBytes: inboxBytes)
     }
 }

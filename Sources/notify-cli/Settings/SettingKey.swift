@@ -3,6 +3,24 @@
 /// From this one name follow the environment variable and the key in the configuration file; and a key of that file that
 /// is none of these is an error. Subcommands share names on purpose: `url` is the same server for all of them.
 enum SettingKey: String, CaseIterable {
+    // Server
+    case host, port, database, insecure
+    case allowOrigin = "allow-origin"
+    case maxConnections = "max-connections"
+    case maxHeaderSize = "max-header-size"
+    case maxMessageSize = "max-message-size"
+    case maxBodySize = "max-body-size"
+    case maxGroupsPerStream = "max-groups-per-stream"
+    case maxWaitingSize = "max-waiting-size"
+    case recentMessagesSize = "recent-messages-size"
+    case inboxSize = "inbox-size"
+    case headTimeout = "head-timeout"
+    case bodyTimeout = "body-timeout"
+    case idleTimeout = "idle-timeout"
+    case stallTimeout = "stall-timeout"
+    case heartbeat, retry, grace
+    case eventLoops = "event-loops"
+    case logLevel = "log-level"
     // Clients
     case url
     case group, event, data, lines, persist
