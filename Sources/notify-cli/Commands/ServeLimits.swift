@@ -1,0 +1,105 @@
+import ArgumentParser
+import Broker
+import Gateway
+import Logging
+
+/// The limits of `serve`, each an option with a default. Texts, so that a wrong one is explained as one in the
+/// environment or the file is.
+struct ServeLimits: ParsableArguments {
+    @Option(help: "Open connections, streams among them (default: 50000). NOTIFY_MAX_CONNECTIONS.")
+    var maxConnections: Int?
+
+    @Option(help: "The header fields of a request, in bytes (default: 16KiB). NOTIFY_MAX_HEADER_SIZE.")
+    var maxHeaderSize: String?
+
+    @Option(help: "The data of a message, in bytes (default: 1MiB). NOTIFY_MAX_MESSAGE_SIZE.")
+    var maxMessageSize: String?
+
+    @Option(
+        help: "The body of a request as a form or JSON (default: six times the message and 64KiB). NOTIFY_MAX_BODY_SIZE."
+    )
+    var maxBodySize: String?
+
+    @Option(help: "Groups that one stream may follow (default: 100). NOTIFY_MAX_GROUPS_PER_STREAM.")
+    var maxGroupsPerStream: Int?
+
+    @Option(help: "Publishes that wait for the database, in bytes (default: 64MiB). NOTIFY_MAX_WAITING_SIZE.")
+    var maxWaitingSize: String?
+
+    @Option(help: "Recent messages kept in memory, in bytes (default: 64MiB). NOTIFY_RECENT_MESSAGES_SIZE.")
+    var recentMessagesSize: String?
+
+    @Option(help: "Messages that wait for an event loop, in bytes (default: 16MiB). NOTIFY_INBOX_SIZE.")
+    var inboxSize: String?
+
+    @Option(help: "Time to send a request's head (default: 10s). NOTIFY_HEAD_TIMEOUT.")
+    var headTimeout: String?
+
+    @Option(help: "Pause allowed within a request's body (default: 30s). NOTIFY_BODY_TIMEOUT.")
+    var bodyTimeout: String?
+
+    @Option(help: "Pause allowed between two requests of a connection (default: 75s). NOTIFY_IDLE_TIMEOUT.")
+    var idleTimeout: String?
+
+    @Option(help: "A client that has read nothing for so long is closed (default: 10m). NOTIFY_STALL_TIMEOUT.")
+    var stallTimeout: String?
+
+    @Option(help: "A stream that was silent for so long sends a comment (default: 15s). NOTIFY_HEARTBEAT.")
+    var heartbeat: String?
+
+    @Option(help: "Clients come back after about so long, drawn at random around it (default: 3s). NOTIFY_RETRY.")
+    var retry: String?
+
+    @Option(help: "How long streams may take to end when the server stops (default: 5s). NOTIFY_GRACE.")
+    var grace: String?
+
+    @Option(help: "Event loops (default: one for each core). NOTIFY_EVENT_LOOPS.")
+    var eventLoops: Int?
+
+    @Option(help: "trace, debug, info, notice, warning, error or critical (default: notice). NOTIFY_LOG_LEVEL.")
+    var logLevel: String?
+
+    func gatewayConfiguration(_ settings: Settings) throws -> GatewayConfiguration {
+        var configuration = GatewayConfiguration()
+        func set<Value>(_ path: WritableKeyPath<GatewayConfiguration, Value>, _ value: Value?) {
+            if let value { configuration[keyPath: path] = value }
+        }
+        set(\.maximumConnections, try settings.int(.maxConnections, option: maxConnections, in: 1...10_000_000))
+        set(\.maximumHeaderBytes, try settings.bytes(.maxHeaderSize, option: maxHeaderSize))
+        set(\.maximumBodyBytes, try settings.bytes(.maxBodySize, option: maxBodySize))
+        set(\.maximumGroupsPerStream, try settings.int(.maxGroupsPerStream, option: maxGroupsPerStream, in: 1...400))
+        set(\.recentMessageBytes, try settings.bytes(.recentMessagesSize, option: recentMessagesSize))
+        set(\.inboxBytes, try settings.bytes(.inboxSize, option: inboxSize))
+        set(\.headTimeout, try settings.duration(.headTimeout, option: headTimeout))
+        set(\.bodyTimeout, try settings.duration(.bodyTimeout, option: bodyTimeout))
+        set(\.idleTimeout, try settings.duration(.idleTimeout, option: idleTimeout))
+        set(\.stallTimeout, try settings.duration(.stallTimeout, option: stallTimeout))
+        set(\.heartbeat, try settings.duration(.heartbeat, option: heartbeat))
+        set(\.retry, try settings.duration(.retry, option: retry))
+        set(\.grace, try settings.duration(.grace, option: grace))
+        set(\.eventLoops, try settings.int(.eventLoops, option: eventLoops, in: 1...1024))
+        return configuration
+    }
+
+    func logConfiguration(_ settings: Settings) throws -> MessageLog.Configuration {
+        var configuration = MessageLog.Configuration()
+        if let size = try settings.bytes(.maxMessageSize, option: maxMessageSize) {
+            // SQLite takes no value beyond 1 000 000 000 bytes (https://www.sqlite.org/limits.html).
+            guard (1...500_000_000).contains(size) else {
+                throw UsageError("--max-message-size is \(size): use 1 to 500000000 bytes.")
+            }
+            configuration.maximumMessageSize = size
+        }
+        if let size = try settings.bytes(.maxWaitingSize, option: maxWaitingSize) {
+            configuration.maximumWaitingBytes = size
+        }
+        return configuration
+    }
+}
+
+extension Settings {
+    func logLevel(option: String?) throws -> Logger.Level {
+        let names = Logger.Level.allCases.map(\.rawValue).joined(separator: ", ")
+        return try value(.logLevel, option: option, "use one of \(names)") { Logger.Level(rawValue: $0) } ?? .notice
+    }
+}
