@@ -173,17 +173,21 @@ extension ChannelLayerState {
 private struct DistinctSinks {
     private(set) var list: [any ChannelSink] = []
     private var seen: Set<ObjectIdentifier> = []
+    /// Up to here, comparing references is quicker than hashing, and costs no allocation. A sink for each event loop is
+    /// what there is in practice.
+    private let mostToCompare = 16
 
     mutating func insert(_ sinks: [any ChannelSink]) {
         for sink in sinks where !contains(sink) {
             list.append(sink)
-            seen.insert(ObjectIdentifier(sink))
+            if list.count > mostToCompare {
+                if seen.isEmpty { seen = Set(list.map(ObjectIdentifier.init)) }
+                seen.insert(ObjectIdentifier(sink))
+            }
         }
     }
 
     private func contains(_ sink: any ChannelSink) -> Bool {
-        // A sink for each event loop, in every group, is what there is in practice: comparing a few references is quicker
-        // than hashing.
-        list.count <= 16 ? list.contains { $0 === sink } : seen.contains(ObjectIdentifier(sink))
+        list.count > mostToCompare ? seen.contains(ObjectIdentifier(sink)) : list.contains { $0 === sink }
     }
 }

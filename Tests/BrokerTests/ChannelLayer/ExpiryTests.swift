@@ -79,6 +79,7 @@ struct ExpiryTests {
     @Test(arguments: ChannelLayerSubject.all)
     func anExpiredMessageDoesNotCountTowardsTheCapacity(by subject: ChannelLayerSubject) async throws {
         let bench = subject.bench(ChannelLayerConfiguration(capacity: 2))
+        try makeManyMessagesExpire(in: bench)
         try bench.send("1", to: channel)
         bench.clock.advance(by: .seconds(30))
         try bench.send("2", to: channel)
@@ -92,6 +93,7 @@ struct ExpiryTests {
     @Test(arguments: ChannelLayerSubject.all)
     func anExpiredMessageDoesNotCountTowardsTheCapacityOfAMember(by subject: ChannelLayerSubject) async throws {
         let bench = subject.bench(ChannelLayerConfiguration(capacity: 1))
+        try makeManyMessagesExpire(in: bench)
         bench.layer.groupAdd(channel, to: group)
         try bench.groupSend("1", to: group)
         bench.clock.advance(by: .seconds(60))
@@ -109,9 +111,15 @@ struct ExpiryTests {
         bench.clock.advance(by: .seconds(60))
         #expect(await bench.isEmpty(channel))
         #expect(bench.layer.counters.expired == 1)
-        #expect(bench.layer.groups[group]?.channels == [channel])
+        try #require(bench.layer.groups[group]?.channels == [channel])
         try bench.groupSend("2", to: group)
         #expect(try await bench.receive(channel) == "2")
+    }
+
+    /// Messages that expire before those of the test, more than a layer clears away in passing: what happens then is due
+    /// to the channel's own rules.
+    private func makeManyMessagesExpire(in bench: ChannelLayerBench) throws {
+        for number in 0..<100 { try bench.send("", to: try ChannelName("other-\(number)")) }
     }
 
     // MARK: Memberships
