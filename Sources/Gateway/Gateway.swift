@@ -30,9 +30,11 @@ public final class Gateway: Service {
     ///   - onStart: Called by ``run()`` with the port, once connections are accepted.
     /// - Throws: ``GatewayError`` with the code `invalidConfiguration`.
     public init(
-        log: MessageLog, configuration: GatewayConfiguration = GatewayConfiguration(),
+        log: MessageLog,
+        configuration: GatewayConfiguration = GatewayConfiguration(),
         router: Router<GatewayContext> = Router(context: GatewayContext.self),
-        logger: Logger = Logger(label: "notify"), onStart: @escaping @Sendable (Int) async -> Void = { _ in }
+        logger: Logger = Logger(label: "notify"),
+        onStart: @escaping @Sendable (Int) async -> Void = { _ in }
     ) throws(GatewayError) {
         try configuration.validate()
         self.log = log
@@ -63,7 +65,12 @@ public final class Gateway: Service {
     /// - Throws: ``GatewayError``: `addressInUse`, `cannotListen`.
     public func start() async throws(GatewayError) -> Int {
         let server = try await Server.start(
-            configuration, log: log, shared: shared, responder: responder, logger: logger)
+            configuration,
+            log: log,
+            shared: shared,
+            responder: responder,
+            logger: logger
+        )
         self.server.withLock { $0 = server }
         return server.port
     }
@@ -84,12 +91,14 @@ extension GatewayConfiguration {
             throw GatewayError(
                 .invalidConfiguration,
                 "There is no access control yet: anybody who reaches '\(host)' could read and write every group. Listen on "
-                    + "127.0.0.1, or add --insecure to do it all the same.")
+                    + "127.0.0.1, or add --insecure to do it all the same."
+            )
         }
         let positive: [(String, Int)] = [
             ("--max-connections", maximumConnections), ("--max-header-size", maximumHeaderBytes),
             ("--max-groups-per-stream", maximumGroupsPerStream), ("--recent-messages-size", recentMessageBytes),
-            ("--inbox-size", inboxBytes), ("--max-body-size", maximumBodyBytes ?? 1), ("--event-loops", eventLoops ?? 1),
+            ("--inbox-size", inboxBytes), ("--max-body-size", maximumBodyBytes ?? 1),
+            ("--event-loops", eventLoops ?? 1),
         ]
         for (option, value) in positive where value < 1 {
             throw GatewayError(.invalidConfiguration, "\(option) is \(value): it must be at least 1.")
@@ -104,7 +113,8 @@ extension GatewayConfiguration {
         for origin in allowedOrigins where origin != "*" && !Self.isOrigin(origin) {
             throw GatewayError(
                 .invalidConfiguration,
-                "--allow-origin '\(origin)' is no origin: give scheme, host and port only, such as https://example.org, or *.")
+                "--allow-origin '\(origin)' is no origin: give scheme, host and port only, such as https://example.org, or *."
+            )
         }
     }
 

@@ -97,7 +97,7 @@ public final class MessageLog: Sendable {
     /// - Throws: ``BrokerError``: `messageTooLarge`.
     public func publishUnstored(_ draft: MessageDraft) throws(BrokerError) {
         try checkSize(of: draft)
-        layer.groupSend(Message(group: draft.group, event: draft.event, data: draft.data), to: draft.group)
+        layer.groupSend(contentsOf: [Message(group: draft.group, event: draft.event, data: draft.data)])
     }
 
     private func checkSize(of draft: MessageDraft) throws(BrokerError) {

@@ -53,7 +53,8 @@ extension SQLiteMessageStore {
             return LogPage(
                 messages: page.page.messages.reversed(),
                 isComplete: page.page.isComplete,
-                removedThrough: rows.removedThrough, oldest: rows.oldest
+                removedThrough: rows.removedThrough,
+                oldest: rows.oldest
             )
         }
     }
@@ -111,7 +112,11 @@ private struct PageBuilder {
 
     var page: LogPage {
         LogPage(
-            messages: messages, isComplete: isComplete, removedThrough: rows.removedThrough, oldest: rows.oldest)
+            messages: messages,
+            isComplete: isComplete,
+            removedThrough: rows.removedThrough,
+            oldest: rows.oldest
+        )
     }
 
     /// Takes rows of `id, group_id, event, data, created_at`, of which there is one more than the limit if there is more.

@@ -41,6 +41,7 @@ public final class SQLiteMessageStore: MessageStore {
         configuration.busyMode = .timeout(5)
         configuration.maximumReaderCount = 2
         configuration.prepareDatabase { db in
+            guard !db.configuration.readonly else { return }
             // Takes effect on a new file only, and only before write-ahead logging is set up.
             try db.execute(sql: "PRAGMA auto_vacuum = INCREMENTAL")
             try db.execute(sql: "PRAGMA secure_delete = OFF")

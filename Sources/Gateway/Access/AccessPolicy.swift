@@ -29,13 +29,15 @@ struct AccessPolicy: Sendable {
             throw Problem(
                 .forbidden,
                 "This server does not answer to the host \(value.quotedForPeople). Use its loopback address, or start it "
-                    + "with --host.")
+                    + "with --host."
+            )
         }
         if let origin = head.headers.first(name: "origin"), !admits(origin: origin, host: hosts.first) {
             throw Problem(
                 .forbidden,
                 "Pages of \(origin.quotedForPeople) may not use this server. Start it with --allow-origin \(origin.forOption) "
-                    + "to allow them.")
+                    + "to allow them."
+            )
         }
     }
 

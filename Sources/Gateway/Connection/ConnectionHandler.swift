@@ -86,7 +86,8 @@ final class ConnectionHandler: ChannelDuplexHandler {
             problem = Problem(
                 .requestHeaderFieldsTooLarge,
                 "The header fields are too large: at most \(services.limits.headerBytes) bytes are allowed "
-                    + "(--max-header-size).")
+                    + "(--max-header-size)."
+            )
         case .some:
             problem = Problem(.badRequest, "This is not an HTTP/1.1 request. Check the client, or the port.")
         case nil where error is NIOHTTPDecoderError || error is ByteToMessageDecoderError:
@@ -145,7 +146,11 @@ final class ConnectionHandler: ChannelDuplexHandler {
                 return refuse(request.tooLarge, request.head)
             }
             state = .idle  // so that the buffer is not shared while it grows
-            if request.body.readableBytes == 0 { request.body = bytes } else { request.body.writeImmutableBuffer(bytes) }
+            if request.body.readableBytes == 0 {
+                request.body = bytes
+            } else {
+                request.body.writeImmutableBuffer(bytes)
+            }
             state = .receiving(request)
         case (.receiving(let request), .end):
             answer(request)
@@ -167,7 +172,9 @@ final class ConnectionHandler: ChannelDuplexHandler {
             return refuse(request.tooLarge, head)
         } else if request.expectsContinue {
             context?.writeAndFlush(
-                wrapOutboundOut(.head(HTTPResponseHead(version: .http1_1, status: .continue))), promise: nil)
+                wrapOutboundOut(.head(HTTPResponseHead(version: .http1_1, status: .continue))),
+                promise: nil
+            )
         }
         state = .receiving(request)
     }
@@ -229,8 +236,11 @@ final class ConnectionHandler: ChannelDuplexHandler {
         isClosing = true
         respond(
             Answer(
-                status: .ok, headers: StreamHead.fields,
-                body: ByteBuffer(string: "retry: \(Int.random(in: 5000...15_000))\n\n")))
+                status: .ok,
+                headers: StreamHead.fields,
+                body: ByteBuffer(string: "retry: \(Int.random(in: 5000...15_000))\n\n")
+            )
+        )
     }
 
     /// Answers without waiting for the rest of the request, and closes.
@@ -290,6 +300,9 @@ final class ConnectionHandler: ChannelDuplexHandler {
 
 extension IncomingRequest {
     var tooLarge: Problem {
-        Problem(.contentTooLarge, "The body is too large: at most \(bodyLimit) bytes are allowed here (--max-message-size).")
+        Problem(
+            .contentTooLarge,
+            "The body is too large: at most \(bodyLimit) bytes are allowed here (--max-message-size)."
+        )
     }
 }

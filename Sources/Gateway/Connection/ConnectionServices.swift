@@ -31,7 +31,11 @@ final class ConnectionServices {
     private var date = DateField()
 
     init(
-        limits: Limits, access: AccessPolicy, shard: Shard, responder: any HTTPResponder<GatewayContext>, logger: Logger
+        limits: Limits,
+        access: AccessPolicy,
+        shard: Shard,
+        responder: any HTTPResponder<GatewayContext>,
+        logger: Logger
     ) {
         (self.limits, self.access, self.shard, self.responder, self.logger) = (limits, access, shard, responder, logger)
     }
@@ -45,7 +49,11 @@ final class ConnectionServices {
         let target = RequestTarget(head.uri)
         let route = LoopRoute(head.method, target.path)
         var request = IncomingRequest(
-            head: head, target: target, route: route, bodyLimit: bodyLimit(of: route, head))
+            head: head,
+            target: target,
+            route: route,
+            bodyLimit: bodyLimit(of: route, head)
+        )
         do throws(Problem) {
             try access.check(head)
             if let expectation = head.headers.first(name: "expect"), expectation.lowercased() != "100-continue" {
@@ -56,7 +64,8 @@ final class ConnectionServices {
                 throw Problem(
                     .serviceUnavailable,
                     "Too many connections are open (--max-connections \(limits.connections)). Try again in a moment.",
-                    headers: [.retryAfter: "5"])
+                    headers: [.retryAfter: "5"]
+                )
             }
             if case .publish(let group) = route { try PublishRequest.checkHead(head, group: group) }
         } catch {
@@ -83,19 +92,24 @@ final class ConnectionServices {
     }
 
     private static func answer(
-        _ head: HTTPRequestHead, _ body: ByteBuffer, _ context: GatewayContext,
+        _ head: HTTPRequestHead,
+        _ body: ByteBuffer,
+        _ context: GatewayContext,
         _ responder: any HTTPResponder<GatewayContext>
     ) async -> Answer {
         do {
             let request = Request(
-                head: try HTTPRequest(head, secure: false, splitCookie: false), body: RequestBody(buffer: body))
+                head: try HTTPRequest(head, secure: false, splitCookie: false),
+                body: RequestBody(buffer: body)
+            )
             return try await answer(collecting: responder.respond(to: request, context: context))
         } catch {
             let problem = Problem(error)
             if problem.status == .internalServerError {
                 context.logger.error(
                     "A request failed",
-                    metadata: ["method": "\(head.method)", "uri": "\(head.uri.quotedForPeople)", "error": "\(error)"])
+                    metadata: ["method": "\(head.method)", "uri": "\(head.uri.quotedForPeople)", "error": "\(error)"]
+                )
             }
             return problem.answer
         }
@@ -108,7 +122,12 @@ final class ConnectionServices {
     }
 
     func streamRequest(_ request: IncomingRequest) throws(Problem) -> EventStream.Request {
-        try EventStream.Request(request, limits: limits, extraHeaders: access.headers(for: request.head), date: date.value)
+        try EventStream.Request(
+            request,
+            limits: limits,
+            extraHeaders: access.headers(for: request.head),
+            date: date.value
+        )
     }
 
     /// Gives the connection to a stream, and removes everything that it no longer needs.
@@ -117,9 +136,13 @@ final class ConnectionServices {
         do {
             // Its own first bytes go out as it is added; the handlers behind it see nothing any more.
             try pipeline.addHandler(EventStream(request: request, shard: shard), position: .first)
-            try pipeline.removeHandler(context: pipeline.context(handlerType: HTTPResponseEncoder.self)).cascade(to: nil)
-            try pipeline.removeHandler(context: pipeline.context(handlerType: ByteToMessageHandler<HTTPRequestDecoder>.self))
-                .cascade(to: nil)
+            try pipeline.removeHandler(context: pipeline.context(handlerType: HTTPResponseEncoder.self)).cascade(
+                to: nil
+            )
+            try pipeline.removeHandler(
+                context: pipeline.context(handlerType: ByteToMessageHandler<HTTPRequestDecoder>.self)
+            )
+            .cascade(to: nil)
             pipeline.removeHandler(context: context).cascade(to: nil)
         } catch {
             context.close(promise: nil)

@@ -19,8 +19,11 @@ struct Server: Sendable {
     private static let answeredOverLimit = 1000
 
     static func start(
-        _ configuration: GatewayConfiguration, log: MessageLog, shared: Shard.SharedState,
-        responder: any HTTPResponder<GatewayContext>, logger: Logger
+        _ configuration: GatewayConfiguration,
+        log: MessageLog,
+        shared: Shard.SharedState,
+        responder: any HTTPResponder<GatewayContext>,
+        logger: Logger
     ) async throws(GatewayError) -> Server {
         let count = configuration.eventLoops ?? System.coreCount
         let group = MultiThreadedEventLoopGroup(numberOfThreads: count)
@@ -30,36 +33,56 @@ struct Server: Sendable {
                 loops.append(
                     try await eventLoop.submit {
                         let shard = Shard(
-                            eventLoop: eventLoop, log: log, settings: configuration.streamSettings(loops: count),
-                            shared: shared, logger: logger)
+                            eventLoop: eventLoop,
+                            log: log,
+                            settings: configuration.streamSettings(loops: count),
+                            shared: shared,
+                            logger: logger
+                        )
                         let services = ConnectionServices(
-                            limits: configuration.limits(log), access: AccessPolicy(configuration), shard: shard,
-                            responder: responder, logger: logger)
+                            limits: configuration.limits(log),
+                            access: AccessPolicy(configuration),
+                            shard: shard,
+                            responder: responder,
+                            logger: logger
+                        )
                         return NIOLoopBound(services, eventLoop: eventLoop)
-                    }.get())
+                    }.get()
+                )
             }
             let open = OpenCount(counters: shared.counters)
             let listener = try await bootstrap(group, loops, open, configuration)
                 .bind(host: configuration.host, port: configuration.port).get()
             for loop in loops { startTimers(of: loop, configuration) }
             return Server(
-                port: listener.localAddress?.port ?? configuration.port, listener: listener, group: group, loops: loops,
-                open: open, logger: logger)
+                port: listener.localAddress?.port ?? configuration.port,
+                listener: listener,
+                group: group,
+                loops: loops,
+                open: open,
+                logger: logger
+            )
         } catch {
             try? await group.shutdownGracefully()
             if (error as? IOError)?.errnoCode == EADDRINUSE {
                 throw GatewayError(
                     .addressInUse,
                     "Port \(configuration.port) on \(configuration.host) is in use: stop the other server, or choose another "
-                        + "port with --port (0 takes a free one).")
+                        + "port with --port (0 takes a free one)."
+                )
             }
             throw GatewayError(
-                .cannotListen, "Cannot listen on \(configuration.host), port \(configuration.port).", underlying: error)
+                .cannotListen,
+                "Cannot listen on \(configuration.host), port \(configuration.port).",
+                underlying: error
+            )
         }
     }
 
     private static func bootstrap(
-        _ group: MultiThreadedEventLoopGroup, _ loops: [NIOLoopBound<ConnectionServices>], _ open: OpenCount,
+        _ group: MultiThreadedEventLoopGroup,
+        _ loops: [NIOLoopBound<ConnectionServices>],
+        _ open: OpenCount,
         _ configuration: GatewayConfiguration
     ) -> ServerBootstrap {
         let byLoop = Dictionary(uniqueKeysWithValues: loops.map { (ObjectIdentifier($0.eventLoop), $0) })
@@ -72,7 +95,9 @@ struct Server: Sendable {
             // Above what one batch has, so that writing one does not make the connection look slow.
             .childChannelOption(.writeBufferWaterMark, value: .init(low: 32 << 10, high: 192 << 10))
             .childChannelOption(
-                .recvAllocator, value: AdaptiveRecvByteBufferAllocator(minimum: 512, initial: 2048, maximum: 64 << 10))
+                .recvAllocator,
+                value: AdaptiveRecvByteBufferAllocator(minimum: 512, initial: 2048, maximum: 64 << 10)
+            )
             .childChannelInitializer { channel in
                 guard let services = byLoop[ObjectIdentifier(channel.eventLoop)]?.value,
                     services.counters.connections.value < hardLimit
@@ -136,7 +161,9 @@ private final class OpenCount: Sendable {
         try pipeline.addHandler(HTTPResponseEncoder())
         try pipeline.addHandler(
             ByteToMessageHandler(
-                HTTPRequestDecoder(leftOverBytesStrategy: .dropBytes, limitConfiguration: decoderLimits)))
+                HTTPRequestDecoder(leftOverBytesStrategy: .dropBytes, limitConfiguration: decoderLimits)
+            )
+        )
         try pipeline.addHandler(ConnectionHandler(services: services))
     }
 
@@ -157,9 +184,15 @@ extension GatewayConfiguration {
     fileprivate func limits(_ log: MessageLog) -> ConnectionServices.Limits {
         let messageBytes = log.configuration.maximumMessageSize
         return ConnectionServices.Limits(
-            connections: maximumConnections, headerBytes: maximumHeaderBytes, headTimeout: TimeAmount(headTimeout),
-            bodyTimeout: TimeAmount(bodyTimeout), idleTimeout: TimeAmount(idleTimeout), messageBytes: messageBytes,
-            bodyBytes: maximumBodyBytes ?? 6 * messageBytes + 64 << 10, groupsPerStream: maximumGroupsPerStream)
+            connections: maximumConnections,
+            headerBytes: maximumHeaderBytes,
+            headTimeout: TimeAmount(headTimeout),
+            bodyTimeout: TimeAmount(bodyTimeout),
+            idleTimeout: TimeAmount(idleTimeout),
+            messageBytes: messageBytes,
+            bodyBytes: maximumBodyBytes ?? 6 * messageBytes + 64 << 10,
+            groupsPerStream: maximumGroupsPerStream
+        )
     }
 
     fileprivate func streamSettings(loops: Int) -> StreamSettings {
@@ -168,6 +201,9 @@ extension GatewayConfiguration {
             // The timer looks four times per heartbeat, so what it finds silent here is at most that old.
             silence: TimeAmount(heartbeat * 3 / 4),
             retryMilliseconds: milliseconds(retry * 2 / 3)...milliseconds(retry * 4 / 3),
-            stallTimeout: TimeAmount(stallTimeout), recentBytes: max(1, recentMessageBytes / loops), inboxBytes: inboxBytes)
+            stallTimeout: TimeAmount(stallTimeout),
+            recentBytes: max(1, recentMessageBytes / loops),
+            inboxBytes: inboxBytes
+        )
     }
 }

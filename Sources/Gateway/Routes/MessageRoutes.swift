@@ -17,8 +17,15 @@ struct MessageRoutes: Sendable {
         router.resource("/groups/:group/messages", onLoop: [.post], [.get: { try await history($0, $1) }])
         router.resource(
             "/groups/:group/messages/:id",
-            [.get: { try await message($0, $1) }, .delete: { _, _ in throw Problem.notImplemented("Deleting a message") }])
-        router.resource("/messages", [.post: { _, _ in throw Problem.notImplemented("Publishing many messages at once") }])
+            [
+                .get: { try await message($0, $1) },
+                .delete: { _, _ in throw Problem.notImplemented("Deleting a message") },
+            ]
+        )
+        router.resource(
+            "/messages",
+            [.post: { _, _ in throw Problem.notImplemented("Publishing many messages at once") }]
+        )
     }
 
     // MARK: History
@@ -37,7 +44,11 @@ struct MessageRoutes: Sendable {
         } else {
             let before = try query["before"].map { try sequence(of: $0, "before") } ?? .max
             page = try await log.store.newestMessages(
-                of: group, before: min(before, log.frontier.sequence + 1), limit: limit, maximumBytes: Self.maximumBytes)
+                of: group,
+                before: min(before, log.frontier.sequence + 1),
+                limit: limit,
+                maximumBytes: Self.maximumBytes
+            )
         }
         return Self.answer(page)
     }
@@ -50,18 +61,27 @@ struct MessageRoutes: Sendable {
         case .replay(let start)?:
             let through = log.frontier.sequence
             return try await forward(
-                group, after: try await log.store.position(of: start, in: [group], through: through), limit)
+                group,
+                after: try await log.store.position(of: start, in: [group], through: through),
+                limit
+            )
         case nil:
             throw Problem(
                 .badRequest,
                 "since=\(text.quotedForPeople) is none of: latest, all, a message id, a duration back such as 10m, a time such "
-                    + "as 2026-01-31T12:00:00Z.")
+                    + "as 2026-01-31T12:00:00Z."
+            )
         }
     }
 
     private func forward(_ group: GroupName, after: Int64, _ limit: Int) async throws -> LogPage {
         try await log.store.messages(
-            of: [group], after: after, through: log.frontier.sequence, limit: limit, maximumBytes: Self.maximumBytes)
+            of: [group],
+            after: after,
+            through: log.frontier.sequence,
+            limit: limit,
+            maximumBytes: Self.maximumBytes
+        )
     }
 
     private static var oneBound: Problem {
@@ -78,7 +98,10 @@ struct MessageRoutes: Sendable {
 
     private func sequence(of text: String, _ name: String) throws(Problem) -> Int64 {
         guard let id = try? MessageID(text) else {
-            throw Problem(.badRequest, "\(name)=\(text.quotedForPeople) is no message id, which look like 'k7f2q9-1042'.")
+            throw Problem(
+                .badRequest,
+                "\(name)=\(text.quotedForPeople) is no message id, which look like 'k7f2q9-1042'."
+            )
         }
         return try sequence(of: id, name)
     }
@@ -88,7 +111,8 @@ struct MessageRoutes: Sendable {
             throw Problem(
                 .conflict,
                 "\(name)=\(id) is an id of another database (this one's begin with '\(log.store.epoch)-'): read from the "
-                    + "beginning.")
+                    + "beginning."
+            )
         }
         return id.sequence
     }
@@ -113,7 +137,9 @@ struct MessageRoutes: Sendable {
             let message = try await log.store.message(id.sequence, in: group)
         else {
             throw Problem(
-                .notFound, "The group '\(group)' has no message \(text.quotedForPeople): it was never there, or is gone.")
+                .notFound,
+                "The group '\(group)' has no message \(text.quotedForPeople): it was never there, or is gone."
+            )
         }
         var body = ByteBuffer()
         body.writeJSON(message)

@@ -56,7 +56,10 @@ struct PublishRequest {
         }
         do {
             draft = try MessageDraft(
-                group: try Self.group(group), event: fields.event ?? Message.defaultEvent, data: data)
+                group: try Self.group(group),
+                event: fields.event ?? Message.defaultEvent,
+                data: data
+            )
         } catch let error as BrokerError {
             throw Problem(error)
         } catch {
@@ -106,7 +109,8 @@ struct PublishRequest {
                 throw Problem(
                     .badRequest,
                     "The form has a field \(name.quotedForPeople): there are event, data and ttl. To send the body as it is, "
-                        + "set 'Content-Type: text/plain'.")
+                        + "set 'Content-Type: text/plain'."
+                )
             }
         }
         return fields

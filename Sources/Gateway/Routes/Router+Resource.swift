@@ -11,7 +11,9 @@ extension Router where Context == GatewayContext {
     func resource(_ path: RouterPath, onLoop: [HTTPRequest.Method] = [], _ handlers: [HTTPRequest.Method: Handler]) {
         var handlers = handlers
         if let get = handlers[.get] { handlers[.head] = get }
-        let allowed = Set(handlers.keys).union(onLoop).union([.options]).map(\.rawValue).sorted().joined(separator: ", ")
+        let allowed = Set(handlers.keys).union(onLoop).union([.options]).map(\.rawValue).sorted().joined(
+            separator: ", "
+        )
         for method in HTTPRequest.Method.known where !onLoop.contains(method) {
             if let handler = handlers[method] {
                 on(path, method: method, use: handler)
@@ -24,8 +26,10 @@ extension Router where Context == GatewayContext {
             } else {
                 on(path, method: method) { request, _ -> Answer in
                     throw Problem(
-                        .methodNotAllowed, "\(request.method) is not possible here. Possible: \(allowed).",
-                        headers: [.allow: allowed])
+                        .methodNotAllowed,
+                        "\(request.method) is not possible here. Possible: \(allowed).",
+                        headers: [.allow: allowed]
+                    )
                 }
             }
         }
@@ -37,7 +41,8 @@ extension HTTPRequest.Method {
     fileprivate static let known: [HTTPRequest.Method] = [
         "GET", "PUT", "ACL", "HEAD", "POST", "COPY", "LOCK", "MOVE", "BIND", "LINK", "PATCH", "TRACE", "MKCOL", "MERGE",
         "PURGE", "NOTIFY", "SEARCH", "UNLOCK", "REBIND", "UNBIND", "REPORT", "DELETE", "UNLINK", "CONNECT", "M-SEARCH",
-        "OPTIONS", "PROPFIND", "CHECKOUT", "PROPPATCH", "SUBSCRIBE", "MKCALENDAR", "MKACTIVITY", "UNSUBSCRIBE", "SOURCE",
+        "OPTIONS", "PROPFIND", "CHECKOUT", "PROPPATCH", "SUBSCRIBE", "MKCALENDAR", "MKACTIVITY", "UNSUBSCRIBE",
+        "SOURCE",
     ].compactMap { HTTPRequest.Method($0) }
 }
 

@@ -46,8 +46,11 @@ struct Batch {
     static func references(to messages: [Message], style: StreamStyle) -> [Batch] {
         messages.map { message in
             Batch(
-                buffer: style.encode(message), last: message.id?.sequence, messages: 1,
-                unstored: message.id == nil ? 1 : 0)
+                buffer: style.encode(message),
+                last: message.id?.sequence,
+                messages: 1,
+                unstored: message.id == nil ? 1 : 0
+            )
         }
     }
 }

@@ -9,7 +9,10 @@ extension EventStream.Request {
     /// - Throws: ``Problem``: 400 for a group, `since` or `last` that is none. A malformed id is no such problem: see
     ///   ``StreamCursor/Start/malformed(_:)``.
     init(
-        _ request: IncomingRequest, limits: ConnectionServices.Limits, extraHeaders: [(String, String)], date: String
+        _ request: IncomingRequest,
+        limits: ConnectionServices.Limits,
+        extraHeaders: [(String, String)],
+        date: String
     ) throws(Problem) {
         let fields = try request.target.fields()
         groups = try Self.groups(request, fields, limits: limits)
@@ -22,13 +25,17 @@ extension EventStream.Request {
             case .latest, .replay: ""
             }
         let style = StreamStyle(
-            format: try Self.format(fields), isChunked: request.head.usesHTTP11)
+            format: try Self.format(fields),
+            isChunked: request.head.usesHTTP11
+        )
         feedKey = Feed.Key(groups: Set(groups).sorted(), style: style)
         head = StreamHead.bytes(chunked: style.isChunked, date: date, extraHeaders: extraHeaders)
     }
 
     private static func groups(
-        _ request: IncomingRequest, _ fields: [(name: String, value: String)], limits: ConnectionServices.Limits
+        _ request: IncomingRequest,
+        _ fields: [(name: String, value: String)],
+        limits: ConnectionServices.Limits
     ) throws(Problem) -> [GroupName] {
         var names = fields.filter { $0.name == "group" }.map(\.value)
         if case .stream(let group) = request.route { names = [group] }
@@ -39,7 +46,8 @@ extension EventStream.Request {
             throw Problem(
                 .badRequest,
                 "A stream may follow \(limits.groupsPerStream) groups (--max-groups-per-stream), not \(names.count). Open several "
-                    + "streams.")
+                    + "streams."
+            )
         }
         var groups: [GroupName] = []
         for name in names {
@@ -58,13 +66,17 @@ extension EventStream.Request {
         case nil, "none": return .plain
         case "json": return .envelope
         case .some(let value):
-            throw Problem(.badRequest, "There is no envelope \(value.quotedForPeople): use envelope=json, or leave it out.")
+            throw Problem(
+                .badRequest,
+                "There is no envelope \(value.quotedForPeople): use envelope=json, or leave it out."
+            )
         }
     }
 
     /// The header always wins: a browser that reconnects repeats its URL, and the header is newer.
     private static func start(
-        lastEventID: String?, _ fields: [(name: String, value: String)]
+        lastEventID: String?,
+        _ fields: [(name: String, value: String)]
     ) throws(Problem) -> StreamCursor.Start {
         func field(_ name: String) -> String? { fields.last { $0.name == name }?.value }
         let since = try field("since").map(Self.start(since:))
@@ -81,7 +93,8 @@ extension EventStream.Request {
             throw Problem(
                 .badRequest,
                 "since=\(since.quotedForPeople) is none of: latest, all, a message id, a duration back such as 10m, a time such "
-                    + "as 2026-01-31T12:00:00Z.")
+                    + "as 2026-01-31T12:00:00Z."
+            )
         }
         switch since {
         case .id(let id): return .after(id)
@@ -90,7 +103,8 @@ extension EventStream.Request {
     }
 
     private static func start(last: String) throws(Problem) -> StreamCursor.Start {
-        guard last.utf8.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }), let count = Int(last) else {
+        guard last.utf8.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }), let count = Int(last)
+        else {
             throw Problem(.badRequest, "last=\(last.quotedForPeople) is no number of messages: use last=10.")
         }
         return count == 0 ? .latest : .replay(.last(count))
@@ -109,7 +123,8 @@ enum HistoryStart {
         } else if let id = try? MessageID(text) {
             self = .id(id)
         } else if let duration = DurationText.parse(text) {
-            let milliseconds = duration.components.seconds * 1000 + duration.components.attoseconds / 1_000_000_000_000_000
+            let milliseconds =
+                duration.components.seconds * 1000 + duration.components.attoseconds / 1_000_000_000_000_000
             self = .replay(.since(Timestamp(milliseconds: Timestamp.now().milliseconds - milliseconds)))
         } else if let time = Timestamp(rfc3339: text) {
             self = .replay(.since(time))

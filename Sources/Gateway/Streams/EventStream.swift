@@ -189,10 +189,13 @@ final class EventStream: ChannelInboundHandler {
     private func open(resumed: Bool, reset: StreamPreamble.ResetReason?, _ context: ChannelHandlerContext) {
         let position = position(at: cursor.position)
         let preamble = StreamPreamble(
-            groups: request.groups, position: position, resumed: resumed,
+            groups: request.groups,
+            position: position,
+            resumed: resumed,
             reset: reset.map {
                 StreamPreamble.Reset(reason: $0, requested: request.requested, oldest: $0 == .expired ? oldest : nil)
-            })
+            }
+        )
         var first = request.head
         let payload = preamble.payload(retryMilliseconds: .random(in: shard.settings.retryMilliseconds))
         first.writeImmutableBuffer(feedKey.style.frame(payload))
@@ -247,7 +250,10 @@ final class EventStream: ChannelInboundHandler {
     /// Ends the stream as a whole body, with a time after which the client may come back.
     func end() {
         guard isOpen, let context else { return }
-        let last = request.endOfBody(retryMilliseconds: .random(in: shard.settings.retryMilliseconds), isOpening: cursor.isOpening)
+        let last = request.endOfBody(
+            retryMilliseconds: .random(in: shard.settings.retryMilliseconds),
+            isOpening: cursor.isOpening
+        )
         leave()
         context.writeAndFlush(wrapOutboundOut(last)).assumeIsolated().whenComplete { _ in
             context.close(mode: .all, promise: nil)
@@ -260,7 +266,8 @@ extension EventStream.Request {
     fileprivate func endOfBody(retryMilliseconds: Int, isOpening: Bool) -> ByteBuffer {
         var buffer = isOpening ? head : ByteBuffer()
         buffer.writeImmutableBuffer(
-            feedKey.style.frame(ByteBuffer(string: "retry: \(retryMilliseconds)\n\n")))
+            feedKey.style.frame(ByteBuffer(string: "retry: \(retryMilliseconds)\n\n"))
+        )
         if feedKey.style.isChunked { buffer.writeImmutableBuffer(EventEncoder.lastChunk) }
         return buffer
     }

@@ -38,7 +38,11 @@ final class PageReads {
     }
 
     func read(
-        _ feed: Feed, after: Int64, through: Int64, maximumBytes: Int, then complete: @escaping (Page) -> Void
+        _ feed: Feed,
+        after: Int64,
+        through: Int64,
+        maximumBytes: Int,
+        then complete: @escaping (Page) -> Void
     ) {
         let key = Key(feed: feed.key, after: after)
         waiting[key, default: []].append(complete)
@@ -53,15 +57,20 @@ final class PageReads {
         let work: @Sendable () async -> Void = {
             let log = await outcome { () async throws(BrokerError) in
                 try await store.messages(
-                    of: key.feed.groups, after: key.after, through: through, limit: Self.pageMessages,
-                    maximumBytes: maximumBytes)
+                    of: key.feed.groups,
+                    after: key.after,
+                    through: through,
+                    limit: Self.pageMessages,
+                    maximumBytes: maximumBytes
+                )
             }
             // Encoded here, not on the loop, whose live connections must not wait for it.
             let page = log.map { Self.page(of: $0, after: key.after, through: through, style: key.feed.style) }
             this.eventLoop.execute {
                 switch page {
                 case .success(let page): this.value.finish(key, page)
-                case .failure(let error): this.value.retry(key, through: through, maximumBytes: maximumBytes, after: error)
+                case .failure(let error):
+                    this.value.retry(key, through: through, maximumBytes: maximumBytes, after: error)
                 }
             }
         }
@@ -94,7 +103,9 @@ final class PageReads {
                 case .success(let position): this.value.complete(position)
                 case .failure(let error):
                     this.value.reads.logger.error(
-                        "The beginning of a replay could not be read", metadata: ["error": "\(error)"])
+                        "The beginning of a replay could not be read",
+                        metadata: ["error": "\(error)"]
+                    )
                     this.eventLoop.scheduleTask(in: Self.retryDelay) {
                         this.value.reads.resolve(start, this.value.feed, through: through, then: this.value.complete)
                     }
@@ -113,8 +124,10 @@ final class PageReads {
         }
         return Page(
             piece: Feed.Piece(batches: Batch.make(of: messages, style: style), end: end),
-            removedThrough: log.removedThrough, beforeOldest: log.oldest.map { $0 - 1 } ?? through,
-            hasOldest: log.oldest != nil)
+            removedThrough: log.removedThrough,
+            beforeOldest: log.oldest.map { $0 - 1 } ?? through,
+            hasOldest: log.oldest != nil
+        )
     }
 
     /// Where a page that is not the last one ends: at the roundest number (most trailing zeros) of the second half of what

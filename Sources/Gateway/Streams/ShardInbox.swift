@@ -88,7 +88,11 @@ extension ShardInbox.Contents {
             switch entry {
             case .mark: marks.append(entry)
             case .message(let message, _):
-                if let id = message.id { skippedThrough = max(skippedThrough ?? 0, id.sequence) } else { droppedUnstored += 1 }
+                if let id = message.id {
+                    skippedThrough = max(skippedThrough ?? 0, id.sequence)
+                } else {
+                    droppedUnstored += 1
+                }
             }
         }
         entries = marks

@@ -20,7 +20,8 @@ enum JSONFields {
                 throw Problem(
                     .badRequest,
                     "The body is not JSON: \(expectation) at byte \(scanner.offset). To send it as it is, set 'Content-Type: "
-                        + "text/plain'.")
+                        + "text/plain'."
+                )
             }
         }
     }

@@ -187,7 +187,8 @@ struct JSONScanner {
 
     /// Copies what `read` passes over.
     private mutating func literal(
-        _ output: inout ByteBuffer, _ read: (inout JSONScanner) throws(Failure) -> Void
+        _ output: inout ByteBuffer,
+        _ read: (inout JSONScanner) throws(Failure) -> Void
     ) throws(Failure) {
         let start = index
         try read(&self)

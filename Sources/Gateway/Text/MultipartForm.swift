@@ -20,13 +20,17 @@ enum MultipartForm {
     /// - Throws: ``Problem``: 400 for what is not of the form, and for values that are not UTF-8.
     static func fields(of body: ByteBuffer, boundary: String) throws(Problem) -> [(name: String, value: String)] {
         guard !boundary.isEmpty else {
-            throw Problem(.badRequest, "The content type multipart/form-data needs its boundary: let the client set it.")
+            throw Problem(
+                .badRequest,
+                "The content type multipart/form-data needs its boundary: let the client set it."
+            )
         }
         let bytes = body.readableBytesView
         let delimiter = Array("\r\n--\(boundary)".utf8)
         // The first delimiter may stand at the very beginning, without its line break.
-        guard var position = bytes.starts(with: delimiter.dropFirst(2))
-            ? bytes.startIndex + delimiter.count - 2 : bytes.end(of: delimiter, from: bytes.startIndex)
+        guard
+            var position = bytes.starts(with: delimiter.dropFirst(2))
+                ? bytes.startIndex + delimiter.count - 2 : bytes.end(of: delimiter, from: bytes.startIndex)
         else { throw malformed }
         var fields: [(name: String, value: String)] = []
         while true {

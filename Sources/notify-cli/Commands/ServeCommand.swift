@@ -4,6 +4,7 @@ import Foundation
 import Gateway
 import Logging
 import ServiceLifecycle
+import UnixSignals
 
 /// `notify-cli serve`: the broker and its gateway in one process.
 struct ServeCommand: AsyncParsableCommand {
@@ -35,7 +36,8 @@ struct ServeCommand: AsyncParsableCommand {
     var database: String?
 
     @Flag(
-        help: "Allow a --host that is not loopback, although everybody who reaches it may do everything. NOTIFY_INSECURE."
+        help:
+            "Allow a --host that is not loopback, although everybody who reaches it may do everything. NOTIFY_INSECURE."
     )
     var insecure = false
 

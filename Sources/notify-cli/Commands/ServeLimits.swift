@@ -16,7 +16,8 @@ struct ServeLimits: ParsableArguments {
     var maxMessageSize: String?
 
     @Option(
-        help: "The body of a request as a form or JSON (default: six times the message and 64KiB). NOTIFY_MAX_BODY_SIZE."
+        help:
+            "The body of a request as a form or JSON (default: six times the message and 64KiB). NOTIFY_MAX_BODY_SIZE."
     )
     var maxBodySize: String?
 
