@@ -3,6 +3,7 @@ import ScriptedServer
 import Testing
 
 /// Who closes the connection, and whose pace it has.
+@Suite(.timeLimit(.minutes(2)))
 struct SubscriptionLifetimeTests {
     @Test func `cancelling closes the connection`() async throws {
         let (gone, announce) = AsyncStream.makeStream(of: Void.self)
@@ -57,7 +58,7 @@ struct SubscriptionLifetimeTests {
     @Test func `a slow consumer holds the socket back`() async throws {
         let written = SubscriptionTests.Counter()
         let data = String(repeating: "x", count: 64 * 1024)
-        let count = 300
+        let count = 600
         let (stuck, announce) = AsyncStream.makeStream(of: Void.self)
         let script: ScriptedServer.Script = { _, exchange in
             try await exchange.open(at: "e-0")

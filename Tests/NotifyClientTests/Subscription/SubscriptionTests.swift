@@ -4,27 +4,9 @@ import ScriptedServer
 import Synchronization
 import Testing
 
+/// A limit on the time, as a fault here shows as a wait for a message that never comes.
+@Suite(.timeLimit(.minutes(2)))
 struct SubscriptionTests {
-    /// What happened, in words and in order.
-    final class Journal: Sendable {
-        private let entries = Mutex<[String]>([])
-        var all: [String] { entries.withLock { $0 } }
-
-        func note(_ status: SubscriptionStatus) {
-            let text =
-                switch status {
-                case .connected(let resumed): resumed ? "resumed" : "connected"
-                case .disconnected: "disconnected"
-                case .reset(let reset): "reset \(reset.reason)"
-                }
-            note(text)
-        }
-
-        func note(_ text: String) {
-            entries.withLock { $0.append(text) }
-        }
-    }
-
     final class Counter: Sendable {
         private let count = Mutex(0)
         var value: Int { count.withLock { $0 } }
@@ -41,10 +23,15 @@ struct SubscriptionTests {
     }
 
     /// The first so many ids.
-    static func ids(_ count: Int, of subscription: Subscription) async throws -> [String?] {
+    static func ids(
+        _ count: Int,
+        of subscription: Subscription,
+        noting journal: Journal? = nil
+    ) async throws -> [String?] {
         var ids: [String?] = []
         for try await message in subscription {
             ids.append(message.id)
+            journal?.note(message.id ?? "no id")
             if ids.count == count { break }
         }
         return ids
@@ -89,6 +76,7 @@ struct SubscriptionTests {
             case 0:
                 try await exchange.open(at: "e-0")
                 try await exchange.message(1)
+                await journal.wait(for: "e-1")
                 try await exchange.write(String(Exchange.message(2).dropLast(3)))
                 try await exchange.close()
             case 1:
@@ -104,22 +92,30 @@ struct SubscriptionTests {
         }
         try await Self.with(script: script) { client, server in
             let subscription = try client.subscribe(groups: ["g"], since: .all) { journal.note($0) }
-            let ids = try await Self.ids(4, of: subscription)
+            let ids = try await Self.ids(4, of: subscription, noting: journal)
             #expect(ids == ["e-1", "e-2", "e-3", "e-4"])
             #expect(server.requests.map { $0.headers["last-event-id"] } == [[], ["e-1"], ["e-2"]])
             #expect(server.requests.last?.uri == "/groups/g/events?envelope=json")
-            #expect(journal.all == ["connected", "disconnected", "resumed", "disconnected", "resumed"])
+            #expect(
+                journal.all == [
+                    "connected", "e-1", "disconnected", "resumed", "e-2", "disconnected", "resumed", "e-3", "e-4",
+                ]
+            )
         }
     }
 
     @Test func `a connection that breaks before the first message resumes from stream-open`() async throws {
+        let journal = Journal()
         let script: ScriptedServer.Script = { request, exchange in
             try await exchange.open(at: "e-41")
-            if request.number == 0 { return try await exchange.close() }
+            if request.number == 0 {
+                await journal.wait(for: "connected")
+                return try await exchange.close()
+            }
             try await exchange.message(42)
         }
         try await Self.with(script: script) { client, server in
-            let ids = try await Self.ids(1, of: client.subscribe(groups: ["g"]))
+            let ids = try await Self.ids(1, of: client.subscribe(groups: ["g"]) { journal.note($0) })
             #expect(ids == ["e-42"])
             #expect(server.requests.map { $0.headers["last-event-id"] } == [[], ["e-41"]])
         }
@@ -161,10 +157,12 @@ struct SubscriptionTests {
             case 0:
                 try await exchange.open(at: "e-0")
                 try await exchange.message(1)
+                await journal.wait(for: "e-1")
                 try await exchange.close()
             case 1:
                 try await exchange.open(at: "f-5")
                 try await exchange.write("event: stream-reset\nid: f-5\ndata: \(reset)\n\n")
+                await journal.wait(for: "reset unknown-epoch")
                 try await exchange.close()
             default:
                 try await exchange.open(at: "f-5", resumed: true)
@@ -228,7 +226,7 @@ struct SubscriptionTests {
         let script: ScriptedServer.Script = { request, exchange in
             if request.number == 1 { return try await exchange.answer(.serviceUnavailable, type: "text/html", "down") }
             try await exchange.open(at: "e-0")
-            if request.number == 0 { return try await exchange.close() }
+            if request.number == 0 { return try await exchange.end() }
             try await exchange.message(1)
         }
         try await Self.with(script: script) { client, _ in

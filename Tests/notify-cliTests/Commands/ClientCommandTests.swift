@@ -4,6 +4,7 @@ import ScriptedServer
 import Testing
 
 /// The built program, against a server that answers as the test says.
+@Suite(.timeLimit(.minutes(2)))
 struct ClientCommandTests {
     /// Answers publishes with ids in order.
     private static let publishing: ScriptedServer.Script = { request, exchange in
@@ -118,7 +119,7 @@ struct ClientCommandTests {
                 try await exchange.write("event: stream-reset\nid: e-2\ndata: \(reset)\n\n")
             }
             for sequence in 1...(request.number + 1) { try await exchange.message(sequence) }
-            if request.number < 2 { try await exchange.close() }
+            if request.number < 2 { try await exchange.end() }
         }
         try await ScriptedServer.run(script: script) { server in
             let arguments = ["listen", "--url", server.url, "--group", "g", "--since", "all", "--count", "3", "--json"]
