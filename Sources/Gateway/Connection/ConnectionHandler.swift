@@ -13,8 +13,8 @@ import NIOHTTP1
 /// spends a task and an asynchronous channel on each connection (docs/decisions/0004-connections.md).
 final class ConnectionHandler: ChannelDuplexHandler {
     typealias InboundIn = HTTPServerRequestPart
-    typealias OutboundIn = HTTPServerResponsePart
-    typealias OutboundOut = HTTPServerResponsePart
+    typealias OutboundIn = ByteBuffer
+    typealias OutboundOut = ByteBuffer
 
     private enum State {
         /// Waits for a request's head.
@@ -171,10 +171,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
         } else if let bytes = request.announcedBytes, bytes > request.bodyLimit {
             return refuse(request.tooLarge, head)
         } else if request.expectsContinue {
-            context?.writeAndFlush(
-                wrapOutboundOut(.head(HTTPResponseHead(version: .http1_1, status: .continue))),
-                promise: nil
-            )
+            context?.writeAndFlush(wrapOutboundOut(ResponseHead.continue), promise: nil)
         }
         state = .receiving(request)
     }
@@ -254,16 +251,13 @@ final class ConnectionHandler: ChannelDuplexHandler {
     private func respond(_ answer: Answer, lingers: Bool = false) {
         guard case .responding(let request) = state, let context else { return }
         let keepsAlive = request.isKeepAlive && !isClosing && !inputIsClosed && failure == nil
-        let head = services.head(of: answer, to: request, keepsAlive: keepsAlive)
-        context.write(wrapOutboundOut(.head(head)), promise: nil)
-        if request.method != .HEAD, answer.body.readableBytes > 0 {
-            context.write(wrapOutboundOut(.body(.byteBuffer(answer.body))), promise: nil)
-        }
+        var bytes = services.head(of: answer, to: request, keepsAlive: keepsAlive)
+        if request.method != .HEAD { bytes.writeImmutableBuffer(answer.body) }
         guard !keepsAlive, failure == nil else {
-            context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
+            context.writeAndFlush(wrapOutboundOut(bytes), promise: nil)
             return finishRequest()
         }
-        let written = context.writeAndFlush(wrapOutboundOut(.end(nil)))
+        let written = context.writeAndFlush(wrapOutboundOut(bytes))
         let this = NIOLoopBound(self, eventLoop: context.eventLoop)
         state = .lingering
         deadline = .now() + Self.lingerTime

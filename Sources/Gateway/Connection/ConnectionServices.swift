@@ -136,9 +136,6 @@ final class ConnectionServices {
         do {
             // Its own first bytes go out as it is added; the handlers behind it see nothing any more.
             try pipeline.addHandler(EventStream(request: request, shard: shard), position: .first)
-            try pipeline.removeHandler(context: pipeline.context(handlerType: HTTPResponseEncoder.self)).cascade(
-                to: nil
-            )
             try pipeline.removeHandler(
                 context: pipeline.context(handlerType: ByteToMessageHandler<HTTPRequestDecoder>.self)
             )
@@ -149,24 +146,23 @@ final class ConnectionServices {
         }
     }
 
-    func head(of answer: Answer, to request: HTTPRequestHead, keepsAlive: Bool) -> HTTPResponseHead {
-        var headers = HTTPHeaders()
-        headers.reserveCapacity(answer.headers.count + 4)
-        for field in answer.headers { headers.add(name: field.name.canonicalName, value: field.value) }
-        if !headers.contains(name: "content-length"), answer.status != .noContent,
+    /// The head of an answer as bytes, with room for its body.
+    func head(of answer: Answer, to request: HTTPRequestHead, keepsAlive: Bool) -> ByteBuffer {
+        var head = ResponseHead(answer.status, bodyBytes: answer.body.readableBytes)
+        for field in answer.headers { head.add(field.name.rawName, field.value) }
+        if answer.headers[.contentLength] == nil, answer.status != .noContent, answer.status != .notModified,
             !(request.method == .HEAD && answer.body.readableBytes == 0)
         {
-            headers.add(name: "content-length", value: "\(answer.body.readableBytes)")
+            head.add("Content-Length", "\(answer.body.readableBytes)")
         }
-        headers.add(name: "date", value: date.value)
-        for (name, value) in access.headers(for: request) { headers.add(name: name, value: value) }
+        head.add("Date", date.value)
+        for (name, value) in access.headers(for: request) { head.add(name, value) }
         if !keepsAlive {
-            headers.add(name: "connection", value: "close")
+            head.add("Connection", "close")
         } else if !request.usesHTTP11 {
-            headers.add(name: "connection", value: "keep-alive")
+            head.add("Connection", "keep-alive")
         }
-        let status = HTTPResponseStatus(statusCode: answer.status.code, reasonPhrase: answer.status.reasonPhrase)
-        return HTTPResponseHead(version: .http1_1, status: status, headers: headers)
+        return head.end()
     }
 
     /// Called about once a second.

@@ -16,7 +16,7 @@ enum OpenFiles {
         guard setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return }
         let possible = Int(clamping: limit.rlim_cur) - ownFiles
         guard possible < configuration.maximumConnections else { return }
-        logger.notice(
+        logger.info(
             "The limit of open files (ulimit -Hn) allows fewer connections than --max-connections",
             metadata: ["connections": "\(possible)", "max-connections": "\(configuration.maximumConnections)"]
         )

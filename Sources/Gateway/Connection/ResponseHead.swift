@@ -1,0 +1,34 @@
+import HTTPTypes
+import NIOCore
+
+/// The head of a response as HTTP/1.1 bytes (RFC 9112 §4).
+///
+/// Every answer is complete when it is written, so it goes out as one buffer, without an encoder in the pipeline that
+/// would make three parts of it.
+struct ResponseHead {
+    static let `continue` = ByteBuffer(string: "HTTP/1.1 100 Continue\r\n\r\n")
+
+    private var bytes = ByteBuffer()
+
+    init(_ status: HTTPResponse.Status, bodyBytes: Int) {
+        bytes.reserveCapacity(512 + bodyBytes)
+        bytes.writeString("HTTP/1.1 ")
+        bytes.writeString(String(status.code))
+        bytes.writeString(" ")
+        bytes.writeString(status.reasonPhrase)
+        bytes.writeString("\r\n")
+    }
+
+    /// Names and values are ours, or were checked as `HTTPFields` check theirs: no line breaks.
+    mutating func add(_ name: String, _ value: String) {
+        bytes.writeString(name)
+        bytes.writeString(": ")
+        bytes.writeString(value)
+        bytes.writeString("\r\n")
+    }
+
+    consuming func end() -> ByteBuffer {
+        bytes.writeString("\r\n")
+        return bytes
+    }
+}
