@@ -44,6 +44,7 @@ public final class Gateway: Service {
         HealthRoutes.register(in: router)
         MessageRoutes(log: log).register(in: router)
         GroupRoutes(log: log, subscribers: shared.subscribers).register(in: router)
+        MetricsRoutes(log: log, counters: shared.counters).register(in: router)
         responder = router.buildResponder()
     }
 
@@ -97,7 +98,8 @@ extension GatewayConfiguration {
         let positive: [(String, Int)] = [
             ("--max-connections", maximumConnections), ("--max-header-size", maximumHeaderBytes),
             ("--max-groups-per-stream", maximumGroupsPerStream), ("--recent-messages-size", recentMessageBytes),
-            ("--inbox-size", inboxBytes), ("--max-body-size", maximumBodyBytes ?? 1),
+            ("--inbox-size", inboxBytes), ("--connection-buffer-size", connectionBufferBytes),
+            ("--max-pinned-size", pinnedBytes), ("--max-body-size", maximumBodyBytes ?? 1),
             ("--event-loops", eventLoops ?? 1),
         ]
         for (option, value) in positive where value < 1 {

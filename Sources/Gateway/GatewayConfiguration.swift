@@ -40,6 +40,11 @@ public struct GatewayConfiguration: Sendable {
     public var recentMessageBytes = 64 << 20
     /// Messages that wait for an event loop, in bytes, for each. Over it they are read from the store.
     public var inboxBytes = 16 << 20
+    /// What may wait for the socket of one stream, in bytes, before the stream counts as slow and goes on at its own pace;
+    /// a batch (128 KiB) or one message may come on top.
+    public var connectionBufferBytes = 192 << 10
+    /// What may wait for the sockets of all streams, in bytes. Over it, those that hold most are closed, and resume.
+    public var pinnedBytes = 512 << 20
     /// Event loops; nil: one for each core.
     public var eventLoops: Int?
 

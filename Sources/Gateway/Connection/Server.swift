@@ -93,8 +93,7 @@ struct Server: Sendable {
             // Accepted sockets inherit it from the listener on Linux: one system call less for each.
             .serverChannelOption(.tcpOption(.tcp_nodelay), value: 1)
             .childChannelOption(.allowRemoteHalfClosure, value: true)
-            // Above what one batch has, so that writing one does not make the connection look slow.
-            .childChannelOption(.writeBufferWaterMark, value: .init(low: 32 << 10, high: 192 << 10))
+            .childChannelOption(.writeBufferWaterMark, value: configuration.waterMark)
             .childChannelOption(
                 .recvAllocator,
                 value: AdaptiveRecvByteBufferAllocator(minimum: 512, initial: 2048, maximum: 64 << 10)
@@ -112,8 +111,7 @@ struct Server: Sendable {
         loop.eventLoop.scheduleRepeatedTask(initialDelay: second, delay: second) { _ in loop.value.tick(.now()) }
         let quarter = TimeAmount(min(configuration.heartbeat, configuration.stallTimeout) / 4)
         loop.eventLoop.scheduleRepeatedTask(initialDelay: quarter, delay: quarter) { _ in
-            let now = NIODeadline.now()
-            for stream in Array(loop.value.shard.allStreams) { stream.tick(now) }
+            loop.value.shard.tick()
         }
     }
 
@@ -195,15 +193,23 @@ extension GatewayConfiguration {
         )
     }
 
+    /// A connection with more than this waiting for its socket is slow.
+    fileprivate var waterMark: ChannelOptions.Types.WriteBufferWaterMark {
+        .init(low: max(1, connectionBufferBytes / 4), high: connectionBufferBytes)
+    }
+
     fileprivate func streamSettings(loops: Int) -> StreamSettings {
         func milliseconds(_ duration: Duration) -> Int { Int(TimeAmount(duration).nanoseconds / 1_000_000) }
         return StreamSettings(
+            heartbeat: TimeAmount(heartbeat),
             // The timer looks four times per heartbeat, so what it finds silent here is at most that old.
             silence: TimeAmount(heartbeat * 3 / 4),
             retryMilliseconds: milliseconds(retry * 2 / 3)...milliseconds(retry * 4 / 3),
             stallTimeout: TimeAmount(stallTimeout),
             recentBytes: max(1, recentMessageBytes / loops),
-            inboxBytes: inboxBytes
+            inboxBytes: inboxBytes,
+            pieceBytes: min(connectionBufferBytes, Batch.targetBytes),
+            pinnedBytes: max(1, pinnedBytes / loops)
         )
     }
 }

@@ -24,6 +24,17 @@ public final class Counters: Sendable {
     public let pageReads = Atomic<Int>(0)
     /// Streams closed because the peer read nothing for the stall time-out.
     public let stalled = Atomic<Int>(0)
+    /// Streams closed because the peer acknowledged nothing any more.
+    public let gonePeers = Atomic<Int>(0)
+    /// Streams closed because the bytes that wait for slow sockets were over their bound, in all.
+    public let pinnedTooMuch = Atomic<Int>(0)
+    /// Bytes that wait for slow sockets, as of the last look (four times per heartbeat). Where streams share a buffer it
+    /// is counted for each.
+    public let pinnedBytes = Atomic<Int>(0)
+    /// Recent messages in memory, in bytes with what they cost beside their data.
+    public let recentBytes = Atomic<Int>(0)
+    /// Recent messages that left memory for newer ones.
+    public let recentEvictions = Atomic<Int>(0)
     /// Connections refused over the limit.
     public let refusedConnections = Atomic<Int>(0)
 }

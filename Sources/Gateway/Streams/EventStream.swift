@@ -28,9 +28,8 @@ final class EventStream: ChannelInboundHandler {
     /// The first page, which came before the preamble could be written.
     private var page: PageReads.Page?
     private var ignoredInput = 0
-    /// When something was last written, and when the socket last took something.
-    private var lastWrite = NIODeadline.now()
-    private var blockedSince: NIODeadline?
+    private var lastWrite: NIODeadline
+    private var health: PeerHealth
 
     // Kept by the shard and the feed.
     var number = 0
@@ -41,6 +40,8 @@ final class EventStream: ChannelInboundHandler {
         self.request = request
         self.shard = shard
         cursor = StreamCursor(start: request.start)
+        lastWrite = shard.now
+        health = PeerHealth(heartbeat: shard.settings.heartbeat, stallTimeout: shard.settings.stallTimeout)
     }
 
     var feedKey: Feed.Key { request.feedKey }
@@ -81,7 +82,6 @@ final class EventStream: ChannelInboundHandler {
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
         guard context.channel.isWritable else { return }
-        blockedSince = nil
         if cursor.phase == .catchingUp { shard.proceed(self) }
     }
 
@@ -125,7 +125,7 @@ final class EventStream: ChannelInboundHandler {
 
     private func write(_ buffer: ByteBuffer, _ context: ChannelHandlerContext) {
         context.writeAndFlush(wrapOutboundOut(buffer), promise: nil)
-        lastWrite = .now()
+        lastWrite = shard.now
     }
 
     // MARK: Opening and catching up
@@ -223,28 +223,38 @@ final class EventStream: ChannelInboundHandler {
             shard.counters.deliveries.add(batch.messages)
         }
         context.flush()
-        lastWrite = .now()
+        lastWrite = shard.now
         cursor.wrote(upTo: piece.end)
     }
 
     // MARK: Time
 
-    /// Called about four times per heartbeat: says something where nothing was said, and closes who reads nothing.
-    func tick(_ now: NIODeadline) {
-        guard isOpen, let context else { return }
-        guard context.channel.isWritable else {
-            let since = blockedSince ?? now
-            blockedSince = since
-            if now - since > shard.settings.stallTimeout {
-                shard.counters.stalled.add(1)
-                context.close(mode: .all, promise: nil)
+    /// Called about four times per heartbeat: says something where nothing was said, and closes who is gone, who reads
+    /// nothing, and who pins too much.
+    ///
+    /// - Parameter mayPin: What this stream may hold, given what all of the loop's streams hold.
+    /// - Returns: How many bytes wait for the socket.
+    func tick(_ now: NIODeadline, mayPin: Int) -> Int {
+        guard isOpen, let context else { return 0 }
+        let verdict = health.check(
+            now,
+            waitingBytes: context.bufferedBytes,
+            lastWrite: lastWrite,
+            mayPin: mayPin,
+            peer: { context.peerIsSilent }
+        )
+        switch verdict {
+        case .fine(let waiting):
+            if waiting == 0, !cursor.isOpening, now - lastWrite >= shard.settings.silence {
+                write(feedKey.style.frame(ByteBuffer(string: ":\n\n")), context)
             }
-            return
+            return waiting
+        case .gone: shard.counters.gonePeers.add(1)
+        case .stalled: shard.counters.stalled.add(1)
+        case .pinsTooMuch: shard.counters.pinnedTooMuch.add(1)
         }
-        blockedSince = nil
-        if !cursor.isOpening, now - lastWrite >= shard.settings.silence {
-            write(feedKey.style.frame(ByteBuffer(string: ":\n\n")), context)
-        }
+        context.close(mode: .all, promise: nil)
+        return 0
     }
 
     /// Ends the stream as a whole body, with a time after which the client may come back.

@@ -32,6 +32,11 @@ final class PageReads {
     private let counters: Counters
     private let logger: Logger
     private var waiting: [Key: [(Page) -> Void]] = [:]
+    /// Pages that were read lately: after a restart thousands of streams want the same ones, but not all at one moment.
+    private var recent: [Key: Page] = [:]
+    private var recentBytes = 0
+    /// Pages kept, in bytes.
+    private static let maximumRecentBytes = 16 << 20
 
     init(store: any MessageStore, eventLoop: any EventLoop, counters: Counters, logger: Logger) {
         (self.store, self.eventLoop, self.counters, self.logger) = (store, eventLoop, counters, logger)
@@ -45,6 +50,8 @@ final class PageReads {
         then complete: @escaping (Page) -> Void
     ) {
         let key = Key(feed: feed.key, after: after)
+        // A page that ends where its read ended may lack what has come since; one that ends earlier is whole.
+        if let page = recent[key], page.piece.end <= through { return complete(page) }
         waiting[key, default: []].append(complete)
         guard waiting[key]?.count == 1 else { return }
         start(key, through: through, maximumBytes: maximumBytes)
@@ -77,7 +84,17 @@ final class PageReads {
         Task(operation: work)
     }
 
+    /// Called now and then: a page is kept for as long as a crowd takes to come back, no longer.
+    func forgetOld() {
+        recent = [:]
+        recentBytes = 0
+    }
+
     private func finish(_ key: Key, _ page: Page) {
+        let size = page.piece.batches.reduce(200) { $0 + $1.buffer.readableBytes }
+        if recentBytes + size > Self.maximumRecentBytes { forgetOld() }
+        recent[key] = page
+        recentBytes += size
         for complete in waiting.removeValue(forKey: key) ?? [] { complete(page) }
     }
 

@@ -15,6 +15,8 @@ final class Shard {
     let settings: StreamSettings
     let shared: SharedState
     private(set) var recent: RecentMessages
+    /// The loop's clock: read once for each drain and tick, not for each write.
+    private(set) var now = NIODeadline.now()
     private let inbox: ShardInbox
 
     /// As far as messages were given to live connections.
@@ -29,9 +31,10 @@ final class Shard {
     /// Groups with arrived messages, in the order in which they came.
     private var changed: [FollowedGroup] = []
     private var isDelivering = false
-    /// Streams that want to go on, but not in the middle of a delivery: one that became live there would miss its rest.
+    /// Streams that want to go on.
     private var waiting: [EventStream] = []
-    private var pages: PageReads
+    private let pages: PageReads
+    private var ticked = Ticked()
 
     /// What the gateway's shards have in common.
     struct SharedState: Sendable {
@@ -116,6 +119,7 @@ final class Shard {
             let this = NIOLoopBound(self, eventLoop: eventLoop)
             return eventLoop.execute { this.value.drain() }
         }
+        now = .now()
         let contents = inbox.takeAll()
         if let skipped = contents.skippedThrough { skip(through: skipped) }
         if contents.droppedUnstored > 0 { counters.droppedUnstored.add(contents.droppedUnstored) }
@@ -130,7 +134,6 @@ final class Shard {
             }
         }
         deliver()
-        resumeWaiting()
     }
 
     private func take(_ message: Message, in name: GroupName) {
@@ -150,7 +153,7 @@ final class Shard {
             feed.forgetPieces()
             while let stream = feed.live.last {
                 stream.fallBehind(at: position)
-                waiting.append(stream)
+                proceed(stream)
             }
         }
         recent.skip(through: skipped)
@@ -211,19 +214,52 @@ final class Shard {
         if unstored > 0 { counters.droppedUnstored.add(behind * unstored) }
     }
 
+    // MARK: Time
+
+    /// Called about four times per heartbeat.
+    func tick() {
+        now = .now()
+        pages.forgetOld()
+        // The bound is shared equally among those that hold anything; most hold nothing.
+        let holding = max(1, ticked.holding)
+        let mayPin = ticked.pinned > settings.pinnedBytes ? settings.pinnedBytes / holding : .max
+        var next = Ticked()
+        for stream in Array(streams.values) {
+            let pinned = stream.tick(now, mayPin: mayPin)
+            next.pinned += pinned
+            next.holding += pinned > 0 ? 1 : 0
+        }
+        next.recentBytes = recent.bytes
+        next.evictions = recent.evictions
+        counters.pinnedBytes.add(next.pinned - ticked.pinned)
+        counters.recentBytes.add(next.recentBytes - ticked.recentBytes)
+        counters.recentEvictions.add(next.evictions - ticked.evictions)
+        ticked = next
+    }
+
+    /// What the last tick saw.
+    private struct Ticked {
+        var pinned = 0
+        var holding = 0
+        var recentBytes = 0
+        var evictions = 0
+    }
+
     // MARK: Catching up
 
-    /// Lets the stream go on, now or when the delivery that is under way has ended.
+    /// Lets the stream go on in the loop's next turn: never in the middle of a delivery, and after everybody else who
+    /// waits has had a piece, so that a long replay does not hold up the live connections.
     func proceed(_ stream: EventStream) {
-        if isDelivering {
-            waiting.append(stream)
-        } else {
-            stream.proceed()
-        }
+        waiting.append(stream)
+        guard waiting.count == 1 else { return }
+        let this = NIOLoopBound(self, eventLoop: eventLoop)
+        eventLoop.execute { this.value.resumeWaiting() }
     }
 
     private func resumeWaiting() {
-        while let stream = waiting.popLast() { stream.proceed() }
+        let turn = waiting
+        waiting = []
+        for stream in turn { stream.proceed() }
     }
 
     func floor(of feed: Feed) -> Int64 { recent.floor(of: feed.key.groups) }

@@ -2,6 +2,7 @@ import NIOCore
 
 /// What streams are bounded by, as the configuration says it, in the types of the event loop.
 struct StreamSettings: Sendable {
+    var heartbeat: TimeAmount
     /// A stream that was silent for so long says a comment.
     var silence: TimeAmount
     var retryMilliseconds: ClosedRange<Int>
@@ -9,7 +10,9 @@ struct StreamSettings: Sendable {
     var recentBytes: Int
     var inboxBytes: Int
     /// A stream that catches up is given about so many bytes at a time.
-    var pieceBytes = 128 << 10
+    var pieceBytes: Int
+    /// What the sockets of one loop's streams may hold of them, in bytes.
+    var pinnedBytes: Int
     /// What a client sends on a stream beyond this closes it.
     var ignoredInputBytes = 4 << 10
 }

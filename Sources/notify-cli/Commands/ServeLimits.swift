@@ -33,6 +33,15 @@ struct ServeLimits: ParsableArguments {
     @Option(help: "Messages that wait for an event loop, in bytes (default: 16MiB). NOTIFY_INBOX_SIZE.")
     var inboxSize: String?
 
+    @Option(
+        help:
+            "Bytes that may wait for one stream's socket until it counts as slow (default: 192KiB). NOTIFY_CONNECTION_BUFFER_SIZE."
+    )
+    var connectionBufferSize: String?
+
+    @Option(help: "Bytes that may wait for all streams' sockets (default: 512MiB). NOTIFY_MAX_PINNED_SIZE.")
+    var maxPinnedSize: String?
+
     @Option(help: "Time to send a request's head (default: 10s). NOTIFY_HEAD_TIMEOUT.")
     var headTimeout: String?
 
@@ -71,6 +80,8 @@ struct ServeLimits: ParsableArguments {
         set(\.maximumGroupsPerStream, try settings.int(.maxGroupsPerStream, option: maxGroupsPerStream, in: 1...400))
         set(\.recentMessageBytes, try settings.bytes(.recentMessagesSize, option: recentMessagesSize))
         set(\.inboxBytes, try settings.bytes(.inboxSize, option: inboxSize))
+        set(\.connectionBufferBytes, try settings.bytes(.connectionBufferSize, option: connectionBufferSize))
+        set(\.pinnedBytes, try settings.bytes(.maxPinnedSize, option: maxPinnedSize))
         set(\.headTimeout, try settings.duration(.headTimeout, option: headTimeout))
         set(\.bodyTimeout, try settings.duration(.bodyTimeout, option: bodyTimeout))
         set(\.idleTimeout, try settings.duration(.idleTimeout, option: idleTimeout))

@@ -14,6 +14,8 @@ enum SettingKey: String, CaseIterable {
     case maxWaitingSize = "max-waiting-size"
     case recentMessagesSize = "recent-messages-size"
     case inboxSize = "inbox-size"
+    case connectionBufferSize = "connection-buffer-size"
+    case maxPinnedSize = "max-pinned-size"
     case headTimeout = "head-timeout"
     case bodyTimeout = "body-timeout"
     case idleTimeout = "idle-timeout"

@@ -1,0 +1,68 @@
+import Broker
+import Hummingbird
+import NIOCore
+
+/// The counters in Prometheus' text format.
+struct MetricsRoutes: Sendable {
+    let log: MessageLog
+    let counters: Counters
+
+    func register(in router: Router<GatewayContext>) {
+        router.resource("/metrics", [.get: { _, _ in answer }])
+    }
+
+    private enum Kind: String {
+        case counter, gauge
+    }
+
+    private var answer: Answer {
+        var answer = Answer(status: .ok, headers: [.contentType: "text/plain; version=0.0.4; charset=utf-8"])
+        for (name, kind, help, value) in figures {
+            answer.body.writeString(
+                "# HELP notify_\(name) \(help)\n# TYPE notify_\(name) \(kind.rawValue)\nnotify_\(name) \(value)\n"
+            )
+        }
+        return answer
+    }
+
+    private var figures: [(String, Kind, String, Int)] {
+        let layer = log.layer.counters
+        return [
+            ("connections", .gauge, "Open connections, streams among them.", counters.connections.value),
+            ("streams", .gauge, "Open streams.", counters.streams.value),
+            ("streams_live", .gauge, "Streams that get each message as it comes.", counters.liveStreams.value),
+            ("deliveries_total", .counter, "Messages written to streams.", counters.deliveries.value),
+            ("delivered_bytes_total", .counter, "Bytes of messages written to streams.", counters.deliveredBytes.value),
+            ("batches_total", .counter, "Buffers written to streams.", counters.batches.value),
+            ("fell_behind_total", .counter, "Times a stream's socket took no more.", counters.fellBehind.value),
+            (
+                "dropped_unstored_total", .counter, "Unstored messages that a stream did not get.",
+                counters.droppedUnstored.value
+            ),
+            (
+                "inbox_overflows_total", .counter, "Times an event loop left messages to the store.",
+                counters.inboxOverflows.value
+            ),
+            ("page_reads_total", .counter, "Pages of history read for streams.", counters.pageReads.value),
+            ("pinned_bytes", .gauge, "Bytes that wait for slow sockets.", counters.pinnedBytes.value),
+            ("recent_bytes", .gauge, "Recent messages in memory.", counters.recentBytes.value),
+            ("recent_evictions_total", .counter, "Recent messages that left memory.", counters.recentEvictions.value),
+            (
+                "streams_gone_total", .counter, "Streams closed since the peer acknowledged nothing.",
+                counters.gonePeers.value
+            ),
+            ("streams_stalled_total", .counter, "Streams closed since the peer read nothing.", counters.stalled.value),
+            (
+                "streams_pinned_total", .counter, "Streams closed since too much waited for sockets.",
+                counters.pinnedTooMuch.value
+            ),
+            ("refused_connections_total", .counter, "Connections over the limit.", counters.refusedConnections.value),
+            ("waiting_publishes", .gauge, "Publishes that wait for the store.", log.waitingPublishes),
+            ("layer_sent_total", .counter, "Messages sent to channels and groups.", Int(clamping: layer.sent)),
+            (
+                "layer_dropped_total", .counter, "Messages that a full channel did not take.",
+                Int(clamping: layer.dropped)
+            ),
+        ]
+    }
+}
