@@ -67,7 +67,8 @@ final class ConnectionHandler: ChannelDuplexHandler {
     }
 
     func read(context: ChannelHandlerContext) {
-        if case .responding = state { isReadHeld = true } else { context.read() }
+        // Held back only once something waits: not to read, and to read again, costs two system calls a request.
+        if case .responding = state, !pipelined.isEmpty { isReadHeld = true } else { context.read() }
     }
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
@@ -285,7 +286,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
             }
         }
         if isReadHeld, let context {
-            if case .responding = state { return }
+            if case .responding = state, !pipelined.isEmpty { return }
             isReadHeld = false
             context.read()
         }

@@ -29,6 +29,8 @@ final class EventStream: ChannelInboundHandler {
     private var page: PageReads.Page?
     private var ignoredInput = 0
     private var lastWrite: NIODeadline
+    /// Kept from the channel's events: asking the channel costs as much as a tenth of a delivery.
+    private var isWritable = true
     private var health: PeerHealth
 
     // Kept by the shard and the feed.
@@ -81,8 +83,8 @@ final class EventStream: ChannelInboundHandler {
     }
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
-        guard context.channel.isWritable else { return }
-        if cursor.phase == .catchingUp { shard.proceed(self) }
+        isWritable = context.channel.isWritable
+        if isWritable, cursor.phase == .catchingUp { shard.proceed(self) }
     }
 
     private func leave() {
@@ -102,7 +104,7 @@ final class EventStream: ChannelInboundHandler {
         var position = position
         var messages = 0
         for (index, batch) in batches.enumerated() {
-            guard context.channel.isWritable else {
+            guard isWritable else {
                 let unstored = batches[index...].reduce(0) { $0 + $1.unstored }
                 if unstored > 0 { shard.counters.droppedUnstored.add(unstored) }
                 fallBehind(at: position)
@@ -147,7 +149,7 @@ final class EventStream: ChannelInboundHandler {
     }
 
     func proceed() {
-        guard isOpen, let feed, let context, context.channel.isWritable else { return }
+        guard isOpen, let feed, isWritable else { return }
         act(on: cursor.proceed(shardPosition: shard.position, floor: shard.floor(of: feed)))
     }
 
