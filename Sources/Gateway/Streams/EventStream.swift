@@ -25,6 +25,7 @@ final class EventStream: ChannelInboundHandler {
     private let shard: Shard
     private var cursor: StreamCursor
     private var context: ChannelHandlerContext?
+    private var writer: SocketWriter?
     /// The first page, which came before the preamble could be written.
     private var page: PageReads.Page?
     private var ignoredInput = 0
@@ -53,6 +54,7 @@ final class EventStream: ChannelInboundHandler {
 
     func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
+        writer = SocketWriter(context)
         shard.join(self)
     }
 
@@ -90,6 +92,7 @@ final class EventStream: ChannelInboundHandler {
     private func leave() {
         if liveIndex != nil { shard.counters.liveStreams.add(-1) }
         cursor.end()
+        writer = nil
         shard.leave(self)
     }
 
@@ -126,7 +129,7 @@ final class EventStream: ChannelInboundHandler {
     }
 
     private func write(_ buffer: ByteBuffer, _ context: ChannelHandlerContext) {
-        context.writeAndFlush(wrapOutboundOut(buffer), promise: nil)
+        writer?.write(buffer, context)
         lastWrite = shard.now
     }
 
@@ -221,11 +224,9 @@ final class EventStream: ChannelInboundHandler {
 
     private func write(_ piece: Feed.Piece, _ context: ChannelHandlerContext) {
         for batch in piece.batches {
-            context.write(wrapOutboundOut(batch.buffer), promise: nil)
+            write(batch.buffer, context)
             shard.counters.deliveries.add(batch.messages)
         }
-        context.flush()
-        lastWrite = shard.now
         cursor.wrote(upTo: piece.end)
     }
 
