@@ -1,7 +1,7 @@
 # Needs Swift 6.2 or newer, git, make and a shell. `scripts/require` installs the rest, and says so before it does.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test build format lint test-swift test-browser test-thread
+.PHONY: help run test build format lint test-swift test-cli test-browser test-thread
 
 ARGS ?=
 SWIFT_FILES := Sources Tests Package.swift
@@ -15,7 +15,7 @@ help:  ## Shows this list.
 run: build  ## Builds and starts the server. Options: make run ARGS="--port 9000 --database my.sqlite"
 	@exec .build/release/notify-cli serve $(ARGS)
 
-test: test-swift test-browser  ## Runs all tests: Swift, then a real browser.
+test: test-swift test-cli test-browser  ## Runs all tests: Swift, the command line, then a real browser.
 
 build:  ## Builds notify-cli for production into .build/release.
 	@scripts/require swift sqlite
@@ -32,6 +32,11 @@ lint:  ## Checks the format of the Swift sources. Any finding is an error.
 test-swift:  ## Runs the Swift tests, in parallel. One suite: make test-swift ARGS="--filter Names"
 	@scripts/require swift sqlite
 	swift test --disable-xctest $(ARGS)
+
+test-cli:  ## Runs the tests of the command line against the debug build.
+	@scripts/require swift sqlite python
+	swift build --product notify-cli
+	python3 Tests/command-line/run.py "$$(swift build --show-bin-path)/notify-cli"
 
 test-browser: $(VENV)/ready  ## Runs the browser tests against the debug build of the server.
 	@scripts/require swift sqlite browser

@@ -87,7 +87,10 @@ public final class Gateway: Service {
 }
 
 extension GatewayConfiguration {
-    func validate() throws(GatewayError) {
+    /// Checks what can be checked without starting.
+    ///
+    /// - Throws: ``GatewayError`` with the code `invalidConfiguration`, whose message names the option.
+    public func validate() throws(GatewayError) {
         guard allowsPublicHost || Self.isLoopback(host) else {
             throw GatewayError(
                 .invalidConfiguration,

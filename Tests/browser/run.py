@@ -21,10 +21,11 @@ from pathlib import Path
 
 from playwright.sync_api import TimeoutError as NothingCame
 from playwright.sync_api import sync_playwright
-from server import PATIENCE, Server
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
+sys.path.insert(0, str(HERE.parent / "Server"))
+from server import PATIENCE, Server  # noqa: E402
 SCREENSHOTS = ROOT / "screenshots"
 STREAM = "/groups/my-group/events"
 

@@ -75,7 +75,8 @@ struct ServeCommand: AsyncParsableCommand {
         _ logger: Logger
     ) async throws {
         let host = gatewayConfiguration.host
-        // Checked before the database is made: a refused start leaves nothing behind.
+        // Before the database is made: a refused start leaves nothing behind.
+        try gatewayConfiguration.validate()
         let store = try SQLiteMessageStore(path: database)
         let log = try MessageLog(store: store, layer: InMemoryChannelLayer(), configuration: logConfiguration)
         let gateway = try Gateway(log: log, configuration: gatewayConfiguration, logger: logger) { port in
