@@ -37,6 +37,9 @@ final class ConnectionHandler: ChannelDuplexHandler {
     private var failure: Problem?
     private var inputIsClosed = false
     private var isClosing = false
+    /// Whether the parser has stopped: after a request that asks for another protocol it waits for a handler of that one.
+    /// We speak none, so the answer is the connection's last (RFC 9110 §7.8 lets a server ignore `Upgrade`).
+    private var hasParserStopped = false
     private var deadline: NIODeadline
     private var lingeredBytes = 0
 
@@ -165,6 +168,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
 
     private func receive(_ head: HTTPRequestHead) {
         deadline = .now() + services.limits.bodyTimeout
+        hasParserStopped = head.method == .CONNECT || head.headers.contains(name: "upgrade")
         let request = services.admit(head)
         if let problem = request.problem {
             // A body that is not wanted is not waited for.
@@ -251,7 +255,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
 
     private func respond(_ answer: Answer, lingers: Bool = false) {
         guard case .responding(let request) = state, let context else { return }
-        let keepsAlive = request.isKeepAlive && !isClosing && !inputIsClosed && failure == nil
+        let keepsAlive = request.isKeepAlive && !isClosing && !hasParserStopped && !inputIsClosed && failure == nil
         var bytes = services.head(of: answer, to: request, keepsAlive: keepsAlive)
         if request.method != .HEAD { bytes.writeImmutableBuffer(answer.body) }
         guard !keepsAlive, failure == nil else {

@@ -81,7 +81,8 @@ extension EventStream.Request {
         func field(_ name: String) -> String? { fields.last { $0.name == name }?.value }
         let since = try field("since").map(Self.start(since:))
         let last = try field("last").map(Self.start(last:))
-        if let id = lastEventID ?? field("last_event_id") {
+        // An empty one is none: that is what a client has that has seen no id (WHATWG HTML §9.2.3).
+        if let id = [lastEventID, field("last_event_id")].compactMap(\.self).first(where: { !$0.isEmpty }) {
             return (try? MessageID(id)).map { .after($0) } ?? .malformed(id)
         }
         return since ?? last ?? .latest
