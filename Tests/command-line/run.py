@@ -155,6 +155,17 @@ def what_serve_refuses(binary, folder):
 
 
 @test
+def a_database_has_one_server(binary, folder):
+    server = Server(binary, folder / "notify.sqlite").start()
+    try:
+        refused(binary, 1, "Another server", "serve", "--port", "0", "--database", str(folder / "notify.sqlite"))
+        server.kill()
+        server.start()  # what a killed server held is free
+    finally:
+        server.end()
+
+
+@test
 def what_clients_refuse(binary, folder):
     url = f"http://127.0.0.1:{free_port()}"
     refused(binary, 1, "notify-cli serve", "send", "--url", url, "--group", "g", "--data", "x")

@@ -14,6 +14,7 @@ public final class SQLiteMessageStore: MessageStore {
     /// The path as it was given.
     public let path: String
     let database: any DatabaseWriter
+    private let lock: DatabaseLock?
     /// Row ids of groups that the writer has met, so that a publish does not look its group up. Touched on the writer
     /// only; the lock is there for the compiler.
     let knownGroups = Mutex<[GroupName: Int64]>([:])
@@ -21,10 +22,17 @@ public final class SQLiteMessageStore: MessageStore {
     /// Opens the database, makes it if there is none, and brings its schema up to date.
     ///
     /// - Throws: ``BrokerError`` with the code `storeUnusable`, and a sentence on what to do: the folder is missing, the
-    ///   file is no SQLite database, it belongs to another program or a newer version, or it cannot be written.
+    ///   file is no SQLite database, it belongs to another program or a newer version, another server has it
+    ///   open, or it cannot be written.
     public init(path: String) throws(BrokerError) {
         self.path = path
         do {
+            if path == Self.inMemoryPath {
+                lock = nil
+            } else {
+                try SQLiteFailure.checkFolder(of: path)
+                lock = try DatabaseLock(forDatabaseAt: path)
+            }
             database = try Self.open(path)
             try SQLiteSchema.prepare(database)
             epoch = try SQLiteSchema.epoch(in: database)
@@ -47,7 +55,6 @@ public final class SQLiteMessageStore: MessageStore {
             try db.execute(sql: "PRAGMA secure_delete = OFF")
         }
         guard path != inMemoryPath else { return try DatabaseQueue(configuration: configuration) }
-        try SQLiteFailure.checkFolder(of: path)
         let pool = try DatabasePool(path: path, configuration: configuration)
         try pool.writeWithoutTransaction { db in
             // GRDB's set-up of the write-ahead log has left NORMAL, which may lose the last commits with the power.
@@ -72,6 +79,7 @@ public final class SQLiteMessageStore: MessageStore {
     public func close() throws(BrokerError) {
         do {
             try database.close()
+            lock?.release()
         } catch {
             throw BrokerError(.storeUnavailable, "The database cannot be closed while it is in use.", underlying: error)
         }
