@@ -61,9 +61,12 @@ struct RecentMessages {
         evictions += 1
     }
 
-    /// Messages up to here were not added: all groups begin anew after it.
+    /// Messages up to here were not added: all groups begin anew after it. A group that was followed from a later
+    /// position keeps that as its floor: what came to it between the two was never sent here.
     mutating func skip(through position: Int64) {
-        for index in groups.indices { groups.values[index] = Group(floor: position) }
+        for index in groups.indices {
+            groups.values[index] = Group(floor: max(groups.values[index].floor, position))
+        }
         order.removeAll()
         stale = 0
         bytes = 0
