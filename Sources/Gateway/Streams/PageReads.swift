@@ -142,7 +142,8 @@ final class PageReads {
         return Page(
             piece: Feed.Piece(batches: Batch.make(of: messages, style: style), end: end),
             removedThrough: log.removedThrough,
-            beforeOldest: log.oldest.map { $0 - 1 } ?? through,
+            // The oldest may be committed and not handed over yet; a position beyond what was published is none.
+            beforeOldest: log.oldest.map { min($0 - 1, through) } ?? through,
             hasOldest: log.oldest != nil
         )
     }
