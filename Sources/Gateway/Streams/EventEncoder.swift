@@ -41,7 +41,7 @@ enum EventEncoder {
         var payload = ByteBuffer()
         payload.reserveCapacity(message.data.readableBytes + message.event.utf8.count + 64)
         if let id = message.id { payload.writeString("id: \(id)\n") }
-        if message.event != Message.defaultEvent { payload.writeString("event: \(message.event)\n") }
+        if message.event != Message.defaultEvent { payload.writeEventLine(message.event) }
         switch format {
         case .plain:
             payload.writeDataLines(message.data)
@@ -79,6 +79,19 @@ enum EventEncoder {
 }
 
 extension ByteBuffer {
+    /// A draft's event name holds no line end and no NUL; a message that a program sends through the channel layer may, and
+    /// must not end the field: there U+FFFD stands for each of them.
+    fileprivate mutating func writeEventLine(_ event: String) {
+        writeString("event: ")
+        if event.utf8.contains(where: { $0 == 0x0A || $0 == 0x0D || $0 == 0 }) {
+            let isUnsafe: (Unicode.Scalar) -> Bool = { $0 == "\n" || $0 == "\r" || $0 == "\0" }
+            writeString(String(String.UnicodeScalarView(event.unicodeScalars.map { isUnsafe($0) ? "\u{FFFD}" : $0 })))
+        } else {
+            writeString(event)
+        }
+        writeInteger(0x0A as UInt8)
+    }
+
     /// Splits data at CRLF, CR and LF, and at nothing else, into `data:` lines. On bytes: a Swift `Character` may be CRLF,
     /// and `isNewline` also takes U+0085, U+2028 and U+2029, which do not end a line here.
     fileprivate mutating func writeDataLines(_ data: ByteBuffer) {
