@@ -60,8 +60,8 @@ public protocol MessageStore: Sendable {
     /// before is told that something is missing.
     func remove(_ group: GroupName, through sequence: Int64) async throws(BrokerError)
 
-    /// Waits for the writer and closes the files. Using the store afterwards throws.
-    func close() throws(BrokerError)
+    /// Waits for the writer and for reads that are under way, and closes the files. Using the store afterwards throws.
+    func close() async throws(BrokerError)
 }
 
 /// Where a replay begins when the client has no position of its own.

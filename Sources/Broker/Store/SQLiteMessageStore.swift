@@ -1,3 +1,4 @@
+import Dispatch
 import Foundation
 import GRDB
 import Synchronization
@@ -76,9 +77,15 @@ public final class SQLiteMessageStore: MessageStore {
         }
     }
 
-    public func close() throws(BrokerError) {
+    public func close() async throws(BrokerError) {
         do {
-            try database.close()
+            // Blocks its thread until the readers are back, and they need a thread of the concurrency pool for that: with
+            // one core there is only one.
+            try await withCheckedThrowingContinuation { (done: CheckedContinuation<Void, any Error>) in
+                DispatchQueue.global().async { [database] in
+                    done.resume(with: Result { try database.close() })
+                }
+            }
             lock?.release()
         } catch {
             throw BrokerError(.storeUnavailable, "The database cannot be closed while it is in use.", underlying: error)

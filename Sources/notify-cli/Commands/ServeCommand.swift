@@ -91,7 +91,7 @@ struct ServeCommand: AsyncParsableCommand {
         )
         try await group.run()
         log.close()
-        try store.close()
+        try await store.close()
     }
 
     static func greeting(host: String, port: Int, database: String) -> String {
