@@ -86,7 +86,28 @@ let package = Package(
             ],
             swiftSettings: settings
         ),
-        .testTarget(name: "BrokerTests", dependencies: ["Broker"], swiftSettings: settings),
+        .testTarget(
+            name: "BrokerTests",
+            dependencies: [
+                "Broker",
+                .product(name: "GRDB", package: "GRDB.swift"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+            ],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "GatewayTests",
+            dependencies: [
+                "Broker",
+                "Gateway",
+                "NotifyClient",
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOEmbedded", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+            ],
+            swiftSettings: settings
+        ),
         .target(
             name: "ScriptedServer",
             dependencies: [

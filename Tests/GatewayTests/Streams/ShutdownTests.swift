@@ -1,0 +1,102 @@
+import Broker
+import Testing
+
+@testable import Gateway
+
+/// The server stops under its streams, and another takes its place.
+@Suite(.timeLimit(.minutes(1)))
+struct ShutdownTests {
+    @Test func `hundreds of streams end within the grace time and are resumed without loss`() async throws {
+        try await StreamServer.withFolder { folder in
+            let path = folder + "/test.sqlite"
+            let published = StreamBox<[Message]>([])
+            var receipts: [StreamReceipt] = []
+            try await StreamServer.run(
+                path: path,
+                configure: {
+                    $0.grace = .seconds(20)
+                    $0.recentMessageBytes = 3000
+                },
+                { server in
+                    for number in 0..<30 {
+                        let message = try await server.publish("\(number)")
+                        published.withLock { $0.append(message) }
+                    }
+                    var clients: [StreamClient] = []
+                    for index in 0..<300 { clients.append(try await server.stream(of: ["g"], index % 2 == 0 ? "since=all" : "")) }
+                    for client in clients { try await client.opened() }
+                    let isOver = StreamBox(false)
+                    async let publishing: Void = Self.publish(server, published, until: isOver)
+                    try await server.eventually { server.log.frontier.sequence > 40 }
+                    let clock = ContinuousClock()
+                    let time = await clock.measure { await server.gateway.stop() }
+                    isOver.withLock { $0 = true }
+                    try await publishing
+                    #expect(time < .seconds(15))
+                    for client in clients { receipts.append(try await client.closed()) }
+                    #expect(server.gateway.counters.connections.value == 0)
+                    #expect(server.gateway.counters.streams.value == 0)
+                    #expect(server.gateway.counters.liveStreams.value == 0)
+                    #expect(server.log.layer.groups.isEmpty)
+                }
+            )
+            for receipt in receipts {
+                #expect(receipt.body.isEnded)
+                #expect(receipt.parser.retries.count == 2)
+            }
+            try await StreamServer.run(path: path) { server in
+                try await Self.resume(server, receipts, published.withLock { $0 })
+            }
+        }
+    }
+
+    private static func publish(
+        _ server: StreamServer,
+        _ published: StreamBox<[Message]>,
+        until isOver: StreamBox<Bool>
+    ) async throws {
+        while !isOver.withLock({ $0 }) {
+            let message = try await server.publish("during")
+            published.withLock { $0.append(message) }
+        }
+    }
+
+    private static func resume(_ server: StreamServer, _ receipts: [StreamReceipt], _ before: [Message]) async throws {
+        var clients: [StreamClient] = []
+        for receipt in receipts { clients.append(try await server.stream(of: ["g"], lastEventID: receipt.lastEventID)) }
+        let published = before + [try await server.publish("after")]
+        for (client, receipt) in zip(clients, receipts) {
+            let first = try #require(receipt.opening?.sequence)
+            #expect(try await client.opened().id == receipt.lastEventID)
+            try await client.messages(through: published.last?.id?.sequence ?? 0)
+            #expect(
+                receipt.sequences + client.receipt.sequences
+                    == StreamServer.expected(published, of: ["g"], after: first)
+            )
+        }
+        // One read for all who want the same.
+        #expect(server.gateway.counters.pageReads.value < 150)
+    }
+
+    @Test func `stopping with nothing open takes no time`() async throws {
+        try await StreamServer.run(configure: { $0.grace = .seconds(50) }) { server in
+            let time = await ContinuousClock().measure { await server.gateway.stop() }
+            #expect(time < .seconds(10))
+        }
+    }
+
+    @Test func `a reader that takes nothing is cut at the end of the grace time`() async throws {
+        try await StreamServer.run(configure: { $0.grace = .milliseconds(50) }) { server in
+            var options = StreamClient.Options()
+            options.isStalled = true
+            options.receiveBuffer = 4096
+            _ = try await server.stream(of: ["g"], options: options)
+            try await server.eventually { server.gateway.counters.liveStreams.value == 1 }
+            let burst = Array(repeating: String(repeating: "x", count: 100_000), count: 10)
+            while server.gateway.counters.liveStreams.value > 0 { try await server.publish(burst: burst) }
+            await server.gateway.stop()
+            #expect(server.gateway.counters.connections.value == 0)
+            #expect(server.gateway.counters.streams.value == 0)
+        }
+    }
+}

@@ -1,0 +1,128 @@
+import Broker
+import Dispatch
+import Synchronization
+
+/// A store that stops at each step of a replay, so that a test can do something there.
+final class StreamPausingStore: MessageStore {
+    enum Step: Hashable, CaseIterable, Sendable {
+        case beforePage, afterPage, beforePosition, afterPosition
+    }
+
+    private let inner: any MessageStore
+    private let atStep = Mutex<@Sendable (Step) async -> Void> { _ in }
+    private let beforeHandOver = Mutex<@Sendable ([Result<Message, BrokerError>]) -> Void> { _ in }
+
+    init(_ inner: any MessageStore) {
+        self.inner = inner
+    }
+
+    /// What is done at each step, before the step goes on.
+    func at(_ action: @escaping @Sendable (Step) async -> Void) {
+        atStep.withLock { $0 = action }
+    }
+
+    /// What is done when a batch is committed, and nobody has been told. Runs on the writer, which waits for it.
+    func beforeHandOver(_ action: @escaping @Sendable ([Result<Message, BrokerError>]) -> Void) {
+        beforeHandOver.withLock { $0 = action }
+    }
+
+    private func reach(_ step: Step) async {
+        await atStep.withLock { $0 }(step)
+    }
+
+    var epoch: Epoch { inner.epoch }
+
+    func newestSequence() throws(BrokerError) -> Int64 { try inner.newestSequence() }
+
+    func append(
+        next: @escaping @Sendable () -> [MessageDraft]?,
+        committed: @escaping @Sendable ([Result<Message, BrokerError>]) -> Void
+    ) {
+        inner.append(next: next) { results in
+            self.beforeHandOver.withLock { $0 }(results)
+            committed(results)
+        }
+    }
+
+    func messages(
+        of groups: [GroupName],
+        after: Int64,
+        through: Int64,
+        limit: Int,
+        maximumBytes: Int
+    ) async throws(BrokerError) -> LogPage {
+        await reach(.beforePage)
+        // Few at a time, so that a replay takes many pages.
+        let page = try await inner.messages(
+            of: groups,
+            after: after,
+            through: through,
+            limit: min(limit, 4),
+            maximumBytes: maximumBytes
+        )
+        await reach(.afterPage)
+        return page
+    }
+
+    func newestMessages(
+        of group: GroupName,
+        before: Int64,
+        limit: Int,
+        maximumBytes: Int
+    ) async throws(BrokerError) -> LogPage {
+        try await inner.newestMessages(of: group, before: before, limit: limit, maximumBytes: maximumBytes)
+    }
+
+    func position(of start: ReplayStart, in groups: [GroupName], through: Int64) async throws(BrokerError) -> Int64 {
+        await reach(.beforePosition)
+        let position = try await inner.position(of: start, in: groups, through: through)
+        await reach(.afterPosition)
+        return position
+    }
+
+    func message(_ sequence: Int64, in group: GroupName) async throws(BrokerError) -> Message? {
+        try await inner.message(sequence, in: group)
+    }
+
+    func groups(prefix: String, after: String, limit: Int) async throws(BrokerError) -> [StoredGroup] {
+        try await inner.groups(prefix: prefix, after: after, limit: limit)
+    }
+
+    func group(_ name: GroupName) async throws(BrokerError) -> StoredGroup? { try await inner.group(name) }
+
+    func delete(_ sequence: Int64, in group: GroupName) async throws(BrokerError) -> Bool {
+        try await inner.delete(sequence, in: group)
+    }
+
+    func remove(_ group: GroupName, through sequence: Int64) async throws(BrokerError) {
+        try await inner.remove(group, through: sequence)
+    }
+
+    func close() async throws(BrokerError) { try await inner.close() }
+}
+
+/// Where a thread waits until it is let through.
+final class StreamGate: Sendable {
+    private let semaphore = DispatchSemaphore(value: 0)
+    private let reached: AsyncStream<Void>
+    private let announce: AsyncStream<Void>.Continuation
+
+    init() {
+        (reached, announce) = AsyncStream.makeStream()
+    }
+
+    /// Blocks the thread.
+    func pass() {
+        announce.yield()
+        semaphore.wait()
+    }
+
+    /// Waits until a thread stands at the gate.
+    func isReached() async {
+        for await _ in reached { return }
+    }
+
+    func open() {
+        semaphore.signal()
+    }
+}
