@@ -129,8 +129,9 @@ final class EventStream: ChannelInboundHandler {
     }
 
     private func write(_ buffer: ByteBuffer, _ context: ChannelHandlerContext) {
-        writer?.write(buffer, context)
         lastWrite = shard.now
+        guard let rest = writer?.send(buffer, context) else { return }
+        context.writeAndFlush(wrapOutboundOut(rest), promise: nil)
     }
 
     // MARK: Opening and catching up

@@ -22,21 +22,22 @@ struct SocketWriter {
         }
     }
 
-    /// Writes and flushes. The channel must be active: after `channelInactive` the descriptor may be another connection's.
-    /// (A channel closes its socket and says `channelInactive` in one go, so nothing of ours runs in between.)
-    mutating func write(_ buffer: ByteBuffer, _ context: ChannelHandlerContext) {
+    /// Gives the socket as much as it takes.
+    ///
+    /// The channel must be active: after `channelInactive` the descriptor may be another connection's. (A channel closes
+    /// its socket and says `channelInactive` in one go, so nothing of ours runs in between.)
+    ///
+    /// - Returns: What must go through the channel's queue; nil if nothing is left. Writing that is the caller's, since it
+    ///   may end the stream, and with it this writer.
+    mutating func send(_ buffer: ByteBuffer, _ context: ChannelHandlerContext) -> ByteBuffer? {
         if mayBeQueued { mayBeQueued = context.bufferedBytes > 0 }
-        guard let socket, !mayBeQueued else { return enqueue(buffer, context) }
+        guard let socket, !mayBeQueued else { return buffer }
         let written = buffer.withUnsafeReadableBytes { bytes in
-            send(socket, bytes.baseAddress, bytes.count, Int32(MSG_DONTWAIT) | Int32(MSG_NOSIGNAL))
+            Glibc.send(socket, bytes.baseAddress, bytes.count, Int32(MSG_DONTWAIT) | Int32(MSG_NOSIGNAL))
         }
-        guard written < buffer.readableBytes else { return }
-        enqueue(written > 0 ? buffer.dropping(written) : buffer, context)
-    }
-
-    private mutating func enqueue(_ buffer: ByteBuffer, _ context: ChannelHandlerContext) {
+        guard written < buffer.readableBytes else { return nil }
         mayBeQueued = true
-        context.writeAndFlush(NIOAny(buffer), promise: nil)
+        return written > 0 ? buffer.dropping(written) : buffer
     }
 }
 
