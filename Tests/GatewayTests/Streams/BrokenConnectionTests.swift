@@ -70,7 +70,10 @@ struct BrokenConnectionTests {
             try await withThrowingTaskGroup { tasks in
                 tasks.addTask {
                     for number in 0..<40 {
-                        try await server.publish(burst: Array(repeating: "\(number)", count: 5), to: ["g", "h"][number % 2])
+                        try await server.publish(
+                            burst: Array(repeating: "\(number)", count: 5),
+                            to: ["g", "h"][number % 2]
+                        )
                     }
                 }
                 for seed in UInt64(0)..<12 {
@@ -94,7 +97,11 @@ struct BrokenConnectionTests {
     private static func visit(_ server: StreamServer, _ random: inout StreamRandom) async throws {
         var options = StreamClient.Options()
         if Bool.random(using: &random) { options.breaksAfter = Int.random(in: 1...600, using: &random) }
-        let client = try await server.stream(of: ["g", "h"], ["", "since=all", "last=20"].randomElement(using: &random) ?? "", options: options)
+        let client = try await server.stream(
+            of: ["g", "h"],
+            ["", "since=all", "last=20"].randomElement(using: &random) ?? "",
+            options: options
+        )
         switch Int.random(in: 0..<4, using: &random) {
         case 0: break
         case 1: _ = try? await client.opened()

@@ -68,7 +68,8 @@ struct EventEncoderTests {
                 StreamEvent(id: "e-7", event: "message", data: Self.normalised(text)),
                 StreamEvent(id: "e-7", event: "message", data: "after"),
             ]
-            guard events.count == 3, zip(events, expected).allSatisfy({ $0.data.utf8.elementsEqual($1.data.utf8) }) else {
+            guard events.count == 3, zip(events, expected).allSatisfy({ $0.data.utf8.elementsEqual($1.data.utf8) })
+            else {
                 Issue.record("\(text.debugDescription) came out as \(events)")
                 continue
             }

@@ -97,7 +97,10 @@ struct JoiningTests {
             for index in 0..<16 {
                 clients.append(
                     index % 2 == 0
-                        ? try await server.stream(of: ["new", "known"], lastEventID: server.position(50 + Int64(index)))
+                        ? try await server.stream(
+                            of: ["new", "known"],
+                            lastEventID: server.position(50 + Int64(index))
+                        )
                         : try await server.stream(of: ["new"], "since=all")
                 )
             }

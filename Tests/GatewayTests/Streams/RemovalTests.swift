@@ -47,7 +47,9 @@ struct RemovalTests {
     }
 
     @Test func `a removal that overtakes a replay is told in its middle`() async throws {
-        try await Self.run(.beforePage, occurrence: 3, removeThrough: 15, start: ("since=all", nil)) { receipt, server in
+        try await Self.run(.beforePage, occurrence: 3, removeThrough: 15, start: ("since=all", nil)) {
+            receipt,
+            server in
             let seen = receipt.sequences
             #expect(Array(seen.suffix(5)) == Array(16...20))
             let first = seen.dropLast(5)

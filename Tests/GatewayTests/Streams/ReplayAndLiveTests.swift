@@ -90,7 +90,8 @@ struct ReplayAndLiveTests {
         let asksPosition = step == .beforePosition || step == .afterPosition
         try await server.eventually {
             let left = budget.withLock { $0.left }
-            return left == 0 || start == .latest || (asksPosition && (!isReplay || left == 17)) || client.receipt.isClosed
+            return left == 0 || start == .latest || (asksPosition && (!isReplay || left == 17))
+                || client.receipt.isClosed
                 || (!asksPosition && left < 20 && client.receipt.messages.count >= 8)
         }
         budget.withLock { $0.left = 0 }
@@ -153,11 +154,14 @@ struct ReplayAndLiveTests {
     @Test func `stream-open names the position before what is replayed`() async throws {
         try await StreamServer.run { server in
             var published: [Message] = []
-            for number in 0..<10 { published.append(try await server.publish("\(number)", to: "ab".map { "\($0)" }[number % 2])) }
+            for number in 0..<10 {
+                published.append(try await server.publish("\(number)", to: "ab".map { "\($0)" }[number % 2]))
+            }
             let cases: [(groups: [String], start: String, position: Int64)] = [
                 (["a"], "since=all", 0), (["b"], "since=all", 1), (["a", "b"], "last=3", 7), (["a"], "last=3", 4),
                 (["b"], "last=100", 1), (["none"], "since=all", 10), (["none"], "last=5", 10), (["a"], "", 10),
-                (["a"], "last=0", 10), (["a"], "since=2999-01-01T00:00:00Z", 10), (["b"], "since=1970-01-01T00:00:00Z", 1),
+                (["a"], "last=0", 10), (["a"], "since=2999-01-01T00:00:00Z", 10),
+                (["b"], "since=1970-01-01T00:00:00Z", 1),
             ]
             for (groups, start, position) in cases {
                 let client = try await server.stream(of: groups, start)

@@ -23,7 +23,9 @@ struct ShutdownTests {
                         published.withLock { $0.append(message) }
                     }
                     var clients: [StreamClient] = []
-                    for index in 0..<300 { clients.append(try await server.stream(of: ["g"], index % 2 == 0 ? "since=all" : "")) }
+                    for index in 0..<300 {
+                        clients.append(try await server.stream(of: ["g"], index % 2 == 0 ? "since=all" : ""))
+                    }
                     for client in clients { try await client.opened() }
                     let isOver = StreamBox(false)
                     async let publishing: Void = Self.publish(server, published, until: isOver)

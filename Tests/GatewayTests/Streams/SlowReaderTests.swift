@@ -35,7 +35,9 @@ struct SlowReaderTests {
                     published += try await server.publish(burst: Array(repeating: text, count: 20))
                     let last = published.compactMap { $0.id?.sequence }.max() ?? 0
                     for client in fast { try await client.messages(through: last) }
-                    if server.gateway.counters.streams.value - server.gateway.counters.liveStreams.value > 0 { extra += 1 }
+                    if server.gateway.counters.streams.value - server.gateway.counters.liveStreams.value > 0 {
+                        extra += 1
+                    }
                 }
                 for client in fast { try await server.expectExact(client, ["g"], published) }
                 #expect(slow.receipt.bytes == 0)
@@ -89,7 +91,9 @@ struct SlowReaderTests {
                 $0.connectionBufferBytes = 1000
             },
             { server in
-                let published = try await server.publish(burst: (0..<400).map { "\($0)\n" + String(repeating: "y", count: 900) })
+                let published = try await server.publish(
+                    burst: (0..<400).map { "\($0)\n" + String(repeating: "y", count: 900) }
+                )
                 let slow = try await Self.stalled(server, "since=all")
                 try await server.eventually { server.gateway.counters.deliveries.value > 20 }
                 try await slow.startReading()

@@ -55,7 +55,9 @@ struct StreamCursorTests {
             (0, .checking, .read(after: 0, through: 100)),
         ] as [(Int64, StreamCursor.Phase, Action)]
     )
-    func `a resume begins at the client's position`(at sequence: Int64, phase: StreamCursor.Phase, action: Action) throws {
+    func `a resume begins at the client's position`(at sequence: Int64, phase: StreamCursor.Phase, action: Action)
+        throws
+    {
         let (cursor, first) = try Self.joined(try Self.after(sequence))
         #expect(first == action)
         #expect(cursor.phase == phase)

@@ -77,7 +77,9 @@ struct StreamOrderTests {
             },
             { server in
                 var clients: [StreamClient] = []
-                for index in 0..<30 { clients.append(try await server.stream(of: [["a", "b"], ["b"], ["a"]][index % 3])) }
+                for index in 0..<30 {
+                    clients.append(try await server.stream(of: [["a", "b"], ["b"], ["a"]][index % 3]))
+                }
                 for client in clients { try await client.opened() }
                 var published: [Message] = []
                 for burst in 0..<12 {
