@@ -1,4 +1,5 @@
 import Broker
+import DequeModule
 import HTTPTypes
 import NIOCore
 import NIOHTTP1
@@ -26,13 +27,18 @@ final class ConnectionHandler: ChannelDuplexHandler {
         case lingering
         /// A stream has the connection, or it is closed.
         case done
+
+        var isResponding: Bool {
+            if case .responding = self { true } else { false }
+        }
     }
 
     private let services: ConnectionServices
     private var context: ChannelHandlerContext?
     private var state = State.idle
     /// Parts that came while a request was being answered.
-    private var pipelined: [HTTPServerRequestPart] = []
+    private var pipelined: Deque<HTTPServerRequestPart> = []
+    private var isGoingOn = false
     private var isReadHeld = false
     private var failure: Problem?
     private var inputIsClosed = false
@@ -67,7 +73,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
     }
 
     func read(context: ChannelHandlerContext) {
-        if case .responding = state { isReadHeld = true } else { context.read() }
+        if state.isResponding { isReadHeld = true } else { context.read() }
     }
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
@@ -75,8 +81,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
             return context.fireUserInboundEventTriggered(event)
         }
         inputIsClosed = true
-        if case .responding = state { return }
-        close()
+        if !state.isResponding { close() }
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
@@ -128,7 +133,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         let part = unwrapInboundIn(data)
-        if case .responding = state {
+        if state.isResponding {
             pipelined.append(part)
         } else {
             receive(part)
@@ -227,7 +232,10 @@ final class ConnectionHandler: ChannelDuplexHandler {
         guard !isClosing else { return comeBackLater(request.head, context) }
         state = .done
         services.connections.remove(self)
+        let channel = context.channel
         services.takeOver(context, stream)
+        // A read that was held while an earlier request was answered: the stream must hear of the client's end.
+        if isReadHeld { channel.read() }
     }
 
     /// An answer that makes `EventSource` try again: a 503 would end it for good.
@@ -248,18 +256,21 @@ final class ConnectionHandler: ChannelDuplexHandler {
         state = .responding(head ?? HTTPRequestHead(version: .http1_1, method: .GET, uri: "/"))
         isClosing = true
         pipelined = []
+        failure = nil
         respond(problem.answer, lingers: true)
     }
 
     private func respond(_ answer: Answer, lingers: Bool = false) {
         guard case .responding(let request) = state, let context else { return }
-        let keepsAlive = request.isKeepAlive && !isClosing && !inputIsClosed && failure == nil
+        // A client that closed its side, or sent garbage, still gets what it asked for before that.
+        let isLast = inputIsClosed && pipelined.isEmpty && failure == nil
+        let keepsAlive = request.isKeepAlive && !isClosing && !isLast
         let head = services.head(of: answer, to: request, keepsAlive: keepsAlive)
         context.write(wrapOutboundOut(.head(head)), promise: nil)
         if request.method != .HEAD, answer.body.readableBytes > 0 {
             context.write(wrapOutboundOut(.body(.byteBuffer(answer.body))), promise: nil)
         }
-        guard !keepsAlive, failure == nil else {
+        guard !keepsAlive else {
             context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
             return finishRequest()
         }
@@ -275,26 +286,25 @@ final class ConnectionHandler: ChannelDuplexHandler {
         }
     }
 
+    /// Goes on with what came while the request was being answered; then with reading.
     private func finishRequest() {
         state = .idle
         deadline = .now() + services.limits.idleTimeout
-        if let failure { return refuse(failure, nil) }
-        if !pipelined.isEmpty {
-            let parts = pipelined
-            pipelined = []
-            for (index, part) in parts.enumerated() {
-                if case .responding = state {
-                    pipelined.append(contentsOf: parts[index...])
-                    break
-                }
-                receive(part)
-            }
+        // An answer that is given at once comes back here: the loop below goes on then, not a deeper one.
+        guard !isGoingOn else { return }
+        isGoingOn = true
+        while !state.isResponding, let part = pipelined.popFirst() { receive(part) }
+        isGoingOn = false
+        switch state {
+        case .idle, .receiving:
+            if let failure { return refuse(failure, nil) }
+            if inputIsClosed { return close() }
+        case .responding, .lingering, .done:
+            return
         }
-        if isReadHeld, let context {
-            if case .responding = state { return }
-            isReadHeld = false
-            context.read()
-        }
+        guard isReadHeld, let context else { return }
+        isReadHeld = false
+        context.read()
     }
 }
 
