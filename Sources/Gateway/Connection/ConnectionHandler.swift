@@ -264,7 +264,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
         guard case .responding(let request) = state, let context else { return }
         // A client that closed its side, or sent garbage, still gets what it asked for before that.
         let isLast = inputIsClosed && pipelined.isEmpty && failure == nil
-        let keepsAlive = request.isKeepAlive && !isClosing && !isLast
+        let keepsAlive = request.isKeepAlive && !isClosing && !isLast && answer.status != .contentTooLarge
         let head = services.head(of: answer, to: request, keepsAlive: keepsAlive)
         context.write(wrapOutboundOut(.head(head)), promise: nil)
         if request.method != .HEAD, answer.body.readableBytes > 0 {
