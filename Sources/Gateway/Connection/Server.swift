@@ -157,8 +157,11 @@ private final class OpenCount: Sendable {
         var decoderLimits = NIOHTTPDecoderLimitConfiguration()
         decoderLimits.maxHeaderFieldSize = services.limits.headerBytes
         decoderLimits.maxHeaderListSize = services.limits.headerBytes
+        // It knows no HEAD: it would end an answer without a length by a chunk of its own, which no client reads.
+        var encoding = HTTPResponseEncoder.Configuration()
+        encoding.automaticallySetFramingHeaders = false
         let pipeline = channel.pipeline.syncOperations
-        try pipeline.addHandler(HTTPResponseEncoder())
+        try pipeline.addHandler(HTTPResponseEncoder(configuration: encoding))
         try pipeline.addHandler(
             ByteToMessageHandler(
                 HTTPRequestDecoder(leftOverBytesStrategy: .dropBytes, limitConfiguration: decoderLimits)
