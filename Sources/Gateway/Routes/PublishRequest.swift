@@ -85,7 +85,10 @@ struct PublishRequest {
             return try JSONFields.read(request.body)
         case .form:
             guard let text = String(validating: request.body.readableBytesView, as: UTF8.self) else {
-                throw Problem(.badRequest, "The form is not UTF-8: event streams carry text. Encode it, e.g. as Base64.")
+                throw Problem(
+                    .badRequest,
+                    "The form is not UTF-8: event streams carry text. Encode it, e.g. as Base64."
+                )
             }
             do {
                 return try Self.fields(FormText.fields(of: text))
