@@ -68,6 +68,10 @@ final class ConnectionServices {
                 )
             }
             if case .publish(let group) = route { try PublishRequest.checkHead(head, group: group) }
+            // The router would pass over the empty part: '/groups//events' would be the group 'events'.
+            if target.path.hasPrefix("/groups//") {
+                throw Problem(.notFound, "The path has no group name: /groups/NAME, such as /groups/my-group/events.")
+            }
         } catch {
             request.problem = error
         }
