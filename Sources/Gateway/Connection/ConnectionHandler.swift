@@ -42,6 +42,8 @@ final class ConnectionHandler: ChannelDuplexHandler {
     private var isReadHeld = false
     private var failure: Problem?
     private var inputIsClosed = false
+    /// Whether it came when there were too many already. Those that were there before are not refused for it.
+    private var isExcess = false
     private var isClosing = false
     private var deadline: NIODeadline
     private var lingeredBytes = 0
@@ -59,6 +61,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
 
     func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
+        isExcess = services.isOverLimit
         services.connections.insert(self)
     }
 
@@ -169,7 +172,9 @@ final class ConnectionHandler: ChannelDuplexHandler {
 
     private func receive(_ head: HTTPRequestHead) {
         deadline = .now() + services.limits.bodyTimeout
-        let request = services.admit(head)
+        let isRefused = isExcess && services.isOverLimit
+        if isRefused { isClosing = true }
+        let request = services.admit(head, isExcess: isRefused)
         if let problem = request.problem {
             // A body that is not wanted is not waited for.
             if request.announcesBody { return refuse(problem, head) }
@@ -228,7 +233,6 @@ final class ConnectionHandler: ChannelDuplexHandler {
         guard request.head.method != .HEAD else {
             return respond(Answer(status: .ok, headers: StreamHead.fields))
         }
-        guard !services.isOverLimit else { return comeBackLater(request.head, context) }
         guard !isClosing else { return comeBackLater(request.head, context) }
         state = .done
         services.connections.remove(self)

@@ -45,7 +45,9 @@ final class ConnectionServices {
     var isOverLimit: Bool { counters.connections.value > limits.connections }
 
     /// Decides what can be decided before the body has come.
-    func admit(_ head: HTTPRequestHead) -> IncomingRequest {
+    ///
+    /// - Parameter isExcess: The connection is one over the limit.
+    func admit(_ head: HTTPRequestHead, isExcess: Bool) -> IncomingRequest {
         let target = RequestTarget(head.uri)
         let route = LoopRoute(head.method, target.path)
         var request = IncomingRequest(
@@ -59,7 +61,7 @@ final class ConnectionServices {
             if let expectation = head.headers.first(name: "expect"), expectation.lowercased() != "100-continue" {
                 throw Problem(.expectationFailed, "The only expectation that is understood is 100-continue.")
             }
-            if isOverLimit, !(route?.isStream ?? false) {
+            if isExcess, !(route?.isStream ?? false) {
                 counters.refusedConnections.add(1)
                 throw Problem(
                     .serviceUnavailable,
