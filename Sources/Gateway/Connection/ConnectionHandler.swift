@@ -46,6 +46,9 @@ final class ConnectionHandler: ChannelDuplexHandler {
     private var isExcess = false
     private var isClosing = false
     private var deadline: NIODeadline
+    /// Whether parts have come since the last read, and whether bytes of a head have that is not whole yet.
+    private var partsCame = false
+    private var headBegan = false
     private var lingeredBytes = 0
 
     /// What is read from a client after the last answer, at most.
@@ -93,7 +96,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
         case .headerOverflow?:
             problem = Problem(
                 .requestHeaderFieldsTooLarge,
-                "The header fields are too large: at most \(services.limits.headerBytes) bytes are allowed "
+                "The address and the header fields are too large: at most \(services.limits.headerBytes) bytes are allowed "
                     + "(--max-header-size)."
             )
         case .some:
@@ -115,8 +118,9 @@ final class ConnectionHandler: ChannelDuplexHandler {
         guard now >= deadline else { return }
         switch state {
         case .responding, .done: break
-        case .idle, .lingering: close()
-        case .receiving:
+        case .idle where !headBegan: close()
+        case .lingering: close()
+        case .idle, .receiving:
             refuse(Problem(.requestTimeout, "The request did not arrive in time. Send it again."), nil)
         }
     }
@@ -136,11 +140,22 @@ final class ConnectionHandler: ChannelDuplexHandler {
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         let part = unwrapInboundIn(data)
+        partsCame = true
         if state.isResponding {
             pipelined.append(part)
         } else {
             receive(part)
         }
+    }
+
+    func channelReadComplete(context: ChannelHandlerContext) {
+        // Bytes came that made no part: a head has begun.
+        if case .idle = state, !partsCame, !headBegan {
+            headBegan = true
+            deadline = min(deadline, .now() + services.limits.headTimeout)
+        }
+        partsCame = false
+        context.fireChannelReadComplete()
     }
 
     private func receive(_ part: HTTPServerRequestPart) {
@@ -171,6 +186,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
     }
 
     private func receive(_ head: HTTPRequestHead) {
+        headBegan = false
         deadline = .now() + services.limits.bodyTimeout
         let isRefused = isExcess && services.isOverLimit
         if isRefused { isClosing = true }
