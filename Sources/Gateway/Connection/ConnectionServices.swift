@@ -159,7 +159,10 @@ final class ConnectionServices {
         var headers = HTTPHeaders()
         headers.reserveCapacity(answer.headers.count + 4)
         for field in answer.headers { headers.add(name: field.name.canonicalName, value: field.value) }
-        if !headers.contains(name: "content-length"), answer.status != .noContent,
+        if answer.status == .noContent {
+            // RFC 9110 §8.6; the router puts one there.
+            headers.remove(name: "content-length")
+        } else if !headers.contains(name: "content-length"),
             !(request.method == .HEAD && answer.body.readableBytes == 0)
         {
             headers.add(name: "content-length", value: "\(answer.body.readableBytes)")
