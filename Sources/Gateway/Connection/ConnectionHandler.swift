@@ -49,7 +49,6 @@ final class ConnectionHandler: ChannelDuplexHandler {
     /// Whether parts have come since the last read, and whether bytes of a head have that is not whole yet.
     private var partsCame = false
     private var headBegan = false
-    private var lingeredBytes = 0
 
     /// What is read from a client after the last answer, at most.
     private static let lingerBytes = 4 << 20
@@ -177,9 +176,6 @@ final class ConnectionHandler: ChannelDuplexHandler {
             state = .receiving(request)
         case (.receiving(let request), .end):
             answer(request)
-        case (.lingering, .body(let bytes)):
-            lingeredBytes += bytes.readableBytes
-            if lingeredBytes > Self.lingerBytes { close() }
         default:
             break
         }
@@ -299,6 +295,8 @@ final class ConnectionHandler: ChannelDuplexHandler {
         state = .lingering
         deadline = .now() + Self.lingerTime
         if lingers, !inputIsClosed {
+            let drain = InputDrain(maximumBytes: Self.lingerBytes)
+            try? context.pipeline.syncOperations.addHandler(drain, position: .first)
             written.whenComplete { _ in this.value.context?.close(mode: .output, promise: nil) }
             context.read()
         } else {
