@@ -12,7 +12,7 @@ import NIOHTTP1
 ///
 /// The library's server was not used for this: it answers neither garbage nor `Expect`, drains what it refused, and
 /// spends a task and an asynchronous channel on each connection (docs/decisions/0004-connections.md).
-final class ConnectionHandler: ChannelDuplexHandler {
+final class ConnectionHandler: ChannelDuplexHandler, RemovableChannelHandler {
     typealias InboundIn = HTTPServerRequestPart
     typealias OutboundIn = HTTPServerResponsePart
     typealias OutboundOut = HTTPServerResponsePart
