@@ -147,6 +147,8 @@ actor RawConnection {
 
     private func readMore() async throws -> Bool {
         guard !hasEnded else { return false }
+        // A stream's heartbeats could keep a test waiting beyond its time limit.
+        try Task.checkCancellation()
         guard let bytes = try await channel.eventLoop.flatSubmit({ [input] in input.value.next() }).get() else {
             hasEnded = true
             return false

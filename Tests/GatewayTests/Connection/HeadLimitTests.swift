@@ -61,7 +61,7 @@ struct HeadLimitTests {
 
     @Test(arguments: ["GET /healthz HTTP/1.1\r\nHost: local", "G", "POST /groups/a/messages HTTP/1.1\r\n"])
     func `a head that never ends is given up`(beginning: String) async throws {
-        try await TestServer.run({ $0.headTimeout = .seconds(1) }) { server in
+        try await TestServer.run({ $0.headTimeout = .seconds(3) }) { server in
             let connection = try await server.connect()
             await connection.send(beginning)
             try expectProblem(try await connection.response(), 408)
@@ -70,14 +70,14 @@ struct HeadLimitTests {
     }
 
     @Test func `a client that says nothing is closed without a word`() async throws {
-        try await TestServer.run({ $0.headTimeout = .seconds(1) }) { server in
+        try await TestServer.run({ $0.headTimeout = .seconds(3) }) { server in
             let connection = try await server.connect()
             #expect(try await connection.end().isEmpty)
         }
     }
 
     @Test func `a head that comes byte by byte is given up`() async throws {
-        try await TestServer.run({ $0.headTimeout = .seconds(1) }) { server in
+        try await TestServer.run({ $0.headTimeout = .seconds(3) }) { server in
             let connection = try await server.connect()
             await connection.drip(Self.head(padding: 4000), every: .milliseconds(5))
             try expectProblem(try await connection.response(), 408)
@@ -87,7 +87,7 @@ struct HeadLimitTests {
 
     /// The time counts from its first byte, not from the answer before: a client may wait longer between two requests.
     @Test func `a later head that never ends is given up, too`() async throws {
-        try await TestServer.run({ $0.headTimeout = .seconds(1) }) { server in
+        try await TestServer.run({ $0.headTimeout = .seconds(3) }) { server in
             let connection = try await server.connect()
             await connection.send(TestServer.text("GET", "/healthz"))
             #expect(try await connection.response().status == 200)
@@ -97,7 +97,7 @@ struct HeadLimitTests {
     }
 
     @Test func `a connection that waits too long is closed`() async throws {
-        try await TestServer.run({ ($0.headTimeout, $0.idleTimeout) = (.seconds(1), .milliseconds(100)) }) {
+        try await TestServer.run({ ($0.headTimeout, $0.idleTimeout) = (.seconds(3), .milliseconds(100)) }) {
             server in
             let connection = try await server.connect()
             await connection.send(TestServer.text("GET", "/healthz"))
@@ -107,7 +107,7 @@ struct HeadLimitTests {
     }
 
     @Test func `a body that pauses too long is 408`() async throws {
-        try await TestServer.run({ ($0.headTimeout, $0.bodyTimeout) = (.seconds(1), .milliseconds(100)) }) {
+        try await TestServer.run({ ($0.headTimeout, $0.bodyTimeout) = (.seconds(3), .milliseconds(100)) }) {
             server in
             let connection = try await server.connect()
             await connection.send(
