@@ -41,6 +41,7 @@ public final class Gateway: Service {
         self.configuration = configuration
         self.logger = logger
         self.onStart = onStart
+        router.add(middleware: ProblemMiddleware())
         HealthRoutes.register(in: router)
         MessageRoutes(log: log).register(in: router)
         GroupRoutes(log: log, subscribers: shared.subscribers).register(in: router)

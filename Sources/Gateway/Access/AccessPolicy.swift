@@ -12,9 +12,9 @@ struct AccessPolicy: Sendable {
     private let allowsAllOrigins: Bool
 
     init(_ configuration: GatewayConfiguration) {
-        host = configuration.host.lowercased()
+        host = configuration.host.lowercased().filter { $0 != "[" && $0 != "]" }
         // A server for all addresses answers to names that it cannot know.
-        checksHost = !["0.0.0.0", "::", "[::]"].contains(host)
+        checksHost = !["0.0.0.0", "::"].contains(host)
         allowedOrigins = Set(configuration.allowedOrigins.map { $0.lowercased() })
         allowsAllOrigins = configuration.allowedOrigins.contains("*")
     }
@@ -43,7 +43,7 @@ struct AccessPolicy: Sendable {
 
     private func isOurs(host value: String) -> Bool {
         guard checksHost else { return true }
-        let name = Self.name(ofHost: value).lowercased()
+        guard let name = Self.name(ofHost: value)?.lowercased() else { return false }
         return name == host || GatewayConfiguration.isLoopback(name)
     }
 
@@ -53,10 +53,16 @@ struct AccessPolicy: Sendable {
         return origin.lowercased() == "http://\(host.lowercased())"
     }
 
-    /// The host without its port (RFC 9110 §7.2); an IPv6 address keeps its brackets.
-    private static func name(ofHost value: String) -> Substring {
-        if value.hasPrefix("["), let end = value.firstIndex(of: "]") { return value[...end] }
-        return value.firstIndex(of: ":").map { value[..<$0] } ?? value[...]
+    /// The host without its port (RFC 9110 §7.2) and without the brackets of an IPv6 address; nil where it is none.
+    private static func name(ofHost value: String) -> Substring? {
+        let isBracketed = value.hasPrefix("[")
+        guard let end = isBracketed ? value.firstIndex(of: "]") : value.firstIndex(of: ":") ?? value.endIndex else {
+            return nil
+        }
+        let port = value[end...].dropFirst(isBracketed ? 1 : 0)
+        guard port.isEmpty || (port.hasPrefix(":") && port.dropFirst().utf8.allSatisfy { (0x30...0x39).contains($0) })
+        else { return nil }
+        return value[..<end].dropFirst(isBracketed ? 1 : 0)
     }
 
     /// What every answer to a page of another, allowed origin carries (Fetch standard, CORS protocol).

@@ -1,4 +1,5 @@
 import Broker
+import DequeModule
 import HTTPTypes
 import NIOCore
 import NIOHTTP1
@@ -11,7 +12,7 @@ import NIOHTTP1
 ///
 /// The library's server was not used for this: it answers neither garbage nor `Expect`, drains what it refused, and
 /// spends a task and an asynchronous channel on each connection (docs/decisions/0004-connections.md).
-final class ConnectionHandler: ChannelDuplexHandler {
+final class ConnectionHandler: ChannelDuplexHandler, RemovableChannelHandler {
     typealias InboundIn = HTTPServerRequestPart
     typealias OutboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
@@ -26,22 +27,31 @@ final class ConnectionHandler: ChannelDuplexHandler {
         case lingering
         /// A stream has the connection, or it is closed.
         case done
+
+        var isResponding: Bool {
+            if case .responding = self { true } else { false }
+        }
     }
 
     private let services: ConnectionServices
     private var context: ChannelHandlerContext?
     private var state = State.idle
     /// Parts that came while a request was being answered.
-    private var pipelined: [HTTPServerRequestPart] = []
+    private var pipelined: Deque<HTTPServerRequestPart> = []
+    private var isGoingOn = false
     private var isReadHeld = false
     private var failure: Problem?
     private var inputIsClosed = false
+    /// Whether it came when there were too many already. Those that were there before are not refused for it.
+    private var isExcess = false
     private var isClosing = false
     /// Whether the parser has stopped: after a request that asks for another protocol it waits for a handler of that one.
     /// We speak none, so the answer is the connection's last (RFC 9110 §7.8 lets a server ignore `Upgrade`).
     private var hasParserStopped = false
     private var deadline: NIODeadline
-    private var lingeredBytes = 0
+    /// Whether parts have come since the last read, and whether bytes of a head have that is not whole yet.
+    private var partsCame = false
+    private var headBegan = false
 
     /// What is read from a client after the last answer, at most.
     private static let lingerBytes = 4 << 20
@@ -56,6 +66,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
 
     func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
+        isExcess = services.isOverLimit
         services.connections.insert(self)
     }
 
@@ -71,7 +82,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
 
     func read(context: ChannelHandlerContext) {
         // Held back only once something waits: not to read, and to read again, costs two system calls a request.
-        if case .responding = state, !pipelined.isEmpty { isReadHeld = true } else { context.read() }
+        if state.isResponding, !pipelined.isEmpty { isReadHeld = true } else { context.read() }
     }
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
@@ -79,8 +90,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
             return context.fireUserInboundEventTriggered(event)
         }
         inputIsClosed = true
-        if case .responding = state { return }
-        close()
+        if !state.isResponding { close() }
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
@@ -89,7 +99,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
         case .headerOverflow?:
             problem = Problem(
                 .requestHeaderFieldsTooLarge,
-                "The header fields are too large: at most \(services.limits.headerBytes) bytes are allowed "
+                "The address and the header fields are too large: at most \(services.limits.headerBytes) bytes are allowed "
                     + "(--max-header-size)."
             )
         case .some:
@@ -111,8 +121,9 @@ final class ConnectionHandler: ChannelDuplexHandler {
         guard now >= deadline else { return }
         switch state {
         case .responding, .done: break
-        case .idle, .lingering: close()
-        case .receiving:
+        case .idle where !headBegan: close()
+        case .lingering: close()
+        case .idle, .receiving:
             refuse(Problem(.requestTimeout, "The request did not arrive in time. Send it again."), nil)
         }
     }
@@ -132,11 +143,22 @@ final class ConnectionHandler: ChannelDuplexHandler {
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         let part = unwrapInboundIn(data)
-        if case .responding = state {
+        partsCame = true
+        if state.isResponding {
             pipelined.append(part)
         } else {
             receive(part)
         }
+    }
+
+    func channelReadComplete(context: ChannelHandlerContext) {
+        // Bytes came that made no part: a head has begun.
+        if case .idle = state, !partsCame, !headBegan {
+            headBegan = true
+            deadline = min(deadline, .now() + services.limits.headTimeout)
+        }
+        partsCame = false
+        context.fireChannelReadComplete()
     }
 
     private func receive(_ part: HTTPServerRequestPart) {
@@ -158,18 +180,18 @@ final class ConnectionHandler: ChannelDuplexHandler {
             state = .receiving(request)
         case (.receiving(let request), .end):
             answer(request)
-        case (.lingering, .body(let bytes)):
-            lingeredBytes += bytes.readableBytes
-            if lingeredBytes > Self.lingerBytes { close() }
         default:
             break
         }
     }
 
     private func receive(_ head: HTTPRequestHead) {
+        headBegan = false
         deadline = .now() + services.limits.bodyTimeout
         hasParserStopped = head.method == .CONNECT || head.headers.contains(name: "upgrade")
-        let request = services.admit(head)
+        let isRefused = isExcess && services.isOverLimit
+        if isRefused { isClosing = true }
+        let request = services.admit(head, isExcess: isRefused)
         if let problem = request.problem {
             // A body that is not wanted is not waited for.
             if request.announcesBody { return refuse(problem, head) }
@@ -225,11 +247,13 @@ final class ConnectionHandler: ChannelDuplexHandler {
         guard request.head.method != .HEAD else {
             return respond(Answer(status: .ok, headers: StreamHead.fields))
         }
-        guard !services.isOverLimit else { return comeBackLater(request.head, context) }
         guard !isClosing else { return comeBackLater(request.head, context) }
         state = .done
         services.connections.remove(self)
+        let channel = context.channel
         services.takeOver(context, stream)
+        // A read that was held while an earlier request was answered: the stream must hear of the client's end.
+        if isReadHeld { channel.read() }
     }
 
     /// An answer that makes `EventSource` try again: a 503 would end it for good.
@@ -250,15 +274,19 @@ final class ConnectionHandler: ChannelDuplexHandler {
         state = .responding(head ?? HTTPRequestHead(version: .http1_1, method: .GET, uri: "/"))
         isClosing = true
         pipelined = []
+        failure = nil
         respond(problem.answer, lingers: true)
     }
 
     private func respond(_ answer: Answer, lingers: Bool = false) {
         guard case .responding(let request) = state, let context else { return }
-        let keepsAlive = request.isKeepAlive && !isClosing && !hasParserStopped && !inputIsClosed && failure == nil
+        // A client that closed its side, or sent garbage, still gets what it asked for before that.
+        let isLast = inputIsClosed && pipelined.isEmpty && failure == nil
+        let keepsAlive =
+            request.isKeepAlive && !isClosing && !hasParserStopped && !isLast && answer.status != .contentTooLarge
         var bytes = services.head(of: answer, to: request, keepsAlive: keepsAlive)
         if request.method != .HEAD { bytes.writeImmutableBuffer(answer.body) }
-        guard !keepsAlive, failure == nil else {
+        guard !keepsAlive else {
             context.writeAndFlush(wrapOutboundOut(bytes), promise: nil)
             return finishRequest()
         }
@@ -267,6 +295,8 @@ final class ConnectionHandler: ChannelDuplexHandler {
         state = .lingering
         deadline = .now() + Self.lingerTime
         if lingers, !inputIsClosed {
+            let drain = InputDrain(maximumBytes: Self.lingerBytes)
+            try? context.pipeline.syncOperations.addHandler(drain, position: .first)
             written.whenComplete { _ in this.value.context?.close(mode: .output, promise: nil) }
             context.read()
         } else {
@@ -274,26 +304,25 @@ final class ConnectionHandler: ChannelDuplexHandler {
         }
     }
 
+    /// Goes on with what came while the request was being answered; then with reading.
     private func finishRequest() {
         state = .idle
         deadline = .now() + services.limits.idleTimeout
-        if let failure { return refuse(failure, nil) }
-        if !pipelined.isEmpty {
-            let parts = pipelined
-            pipelined = []
-            for (index, part) in parts.enumerated() {
-                if case .responding = state {
-                    pipelined.append(contentsOf: parts[index...])
-                    break
-                }
-                receive(part)
-            }
+        // An answer that is given at once comes back here: the loop below goes on then, not a deeper one.
+        guard !isGoingOn else { return }
+        isGoingOn = true
+        while !state.isResponding, let part = pipelined.popFirst() { receive(part) }
+        isGoingOn = false
+        switch state {
+        case .idle, .receiving:
+            if let failure { return refuse(failure, nil) }
+            if inputIsClosed { return close() }
+        case .responding, .lingering, .done:
+            return
         }
-        if isReadHeld, let context {
-            if case .responding = state, !pipelined.isEmpty { return }
-            isReadHeld = false
-            context.read()
-        }
+        guard isReadHeld, let context else { return }
+        isReadHeld = false
+        context.read()
     }
 }
 

@@ -45,7 +45,9 @@ final class ConnectionServices {
     var isOverLimit: Bool { counters.connections.value > limits.connections }
 
     /// Decides what can be decided before the body has come.
-    func admit(_ head: HTTPRequestHead) -> IncomingRequest {
+    ///
+    /// - Parameter isExcess: The connection is one over the limit.
+    func admit(_ head: HTTPRequestHead, isExcess: Bool) -> IncomingRequest {
         let target = RequestTarget(head.uri)
         let route = LoopRoute(head.method, target.path)
         var request = IncomingRequest(
@@ -59,7 +61,7 @@ final class ConnectionServices {
             if let expectation = head.headers.first(name: "expect"), expectation.lowercased() != "100-continue" {
                 throw Problem(.expectationFailed, "The only expectation that is understood is 100-continue.")
             }
-            if isOverLimit, !(route?.isStream ?? false) {
+            if isExcess, !(route?.isStream ?? false) {
                 counters.refusedConnections.add(1)
                 throw Problem(
                     .serviceUnavailable,
@@ -68,6 +70,10 @@ final class ConnectionServices {
                 )
             }
             if case .publish(let group) = route { try PublishRequest.checkHead(head, group: group) }
+            // The router would pass over the empty part: '/groups//events' would be the group 'events'.
+            if target.path.hasPrefix("/groups//") {
+                throw Problem(.notFound, "The path has no group name: /groups/NAME, such as /groups/my-group/events.")
+            }
         } catch {
             request.problem = error
         }
@@ -149,7 +155,10 @@ final class ConnectionServices {
     /// The head of an answer as bytes, with room for its body.
     func head(of answer: Answer, to request: HTTPRequestHead, keepsAlive: Bool) -> ByteBuffer {
         var head = ResponseHead(answer.status, bodyBytes: answer.body.readableBytes)
-        for field in answer.headers { head.add(field.name.rawName, field.value) }
+        for field in answer.headers where field.name != .contentLength || answer.status != .noContent {
+            // RFC 9110 §8.6 allows no length with 204; the router puts one there.
+            head.add(field.name.rawName, field.value)
+        }
         if answer.headers[.contentLength] == nil, answer.status != .noContent, answer.status != .notModified,
             !(request.method == .HEAD && answer.body.readableBytes == 0)
         {

@@ -84,8 +84,14 @@ struct PublishRequest {
         case .json:
             return try JSONFields.read(request.body)
         case .form:
+            guard let text = String(validating: request.body.readableBytesView, as: UTF8.self) else {
+                throw Problem(
+                    .badRequest,
+                    "The form is not UTF-8: event streams carry text. Encode it, e.g. as Base64."
+                )
+            }
             do {
-                return try Self.fields(FormText.fields(of: String(buffer: request.body)))
+                return try Self.fields(FormText.fields(of: text))
             } catch let problem as Problem {
                 throw problem
             } catch {

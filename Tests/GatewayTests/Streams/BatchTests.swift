@@ -112,7 +112,7 @@ struct PageBoundaryTests {
                 position = sequences.last == end ? end : boundary(sequences, after: position)
             }
         }
-        #expect(starts.count > 80)
+        #expect(starts.count > 40)
         // 40 readers, and from the fourth page on hardly more reads than one of them makes alone.
         #expect(reads.count < 80)
     }

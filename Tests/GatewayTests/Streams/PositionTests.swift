@@ -77,7 +77,7 @@ struct PositionTests {
         }
     }
 
-    @Test(arguments: ["", "x", "aaaa", "aaaa-", "-1", "aaaa-1x", "AAAA-1", "aaaa-99999999999999999999"])
+    @Test(arguments: ["x", "aaaa", "aaaa-", "-1", "aaaa-1x", "AAAA-1", "aaaa-99999999999999999999"])
     func `what is no id is answered with a reset`(id: String) async throws {
         try await StreamServer.run { server in
             try await fill(server, 2)
@@ -87,6 +87,16 @@ struct PositionTests {
             #expect(try Self.reset(receipt) == Reset(reason: "malformed", requested: id, oldest: nil))
             try await server.publish("next")
             #expect(try await client.messages(through: 3).map(\.data) == ["next"])
+        }
+    }
+
+    /// As a browser that has seen no id yet sends none.
+    @Test func `an empty id is none`() async throws {
+        try await StreamServer.run { server in
+            try await fill(server, 2)
+            let client = try await server.stream(of: ["g"], "last_event_id=&since=all")
+            #expect(try await client.messages(through: 2).count == 2)
+            #expect(try await client.wait { $0.opening != nil }.reset == nil)
         }
     }
 
