@@ -96,13 +96,14 @@ struct ClientCommandTests {
         ["send", "--group", "g", "--data", "x"], ["listen", "--group", "g"], ["history", "--group", "g"], ["groups"],
     ])
     func `no server`(arguments: [String]) async throws {
-        let url = try await ScriptedServer.run(script: { _, _ in }) { $0.url }
-        let run = try await CommandRun.run(arguments + ["--url", url])
-        #expect(run.status == 1)
-        #expect(
-            run.errors == "Error: No server answers at \(url): start one with 'notify-cli serve', or give its address "
-                + "with --url.\n"
-        )
+        try await withRefusingPort { url in
+            let run = try await CommandRun.run(arguments + ["--url", url])
+            #expect(run.status == 1)
+            #expect(
+                run.errors == "Error: No server answers at \(url): start one with 'notify-cli serve', or give its "
+                    + "address with --url.\n"
+            )
+        }
     }
 
     @Test func `standard input that is no text`() async throws {
