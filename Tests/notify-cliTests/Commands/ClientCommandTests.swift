@@ -146,19 +146,9 @@ struct ClientCommandTests {
                 try await exchange.closed()
             }
             try await ScriptedServer.run(script: script) { server in
-                let process = Process()
-                process.executableURL = try CommandRun.executable
-                process.arguments = ["listen", "--group", "g", "--url", server.url]
-                let (stdout, stderr) = (Pipe(), Pipe())
-                process.standardOutput = stdout
-                process.standardError = stderr
-                try process.run()
-                let first = await CommandRun.onThread { stdout.fileHandleForReading.availableData }
-                #expect(String(decoding: first, as: UTF8.self).hasPrefix("e-1  "))
-                try stdout.fileHandleForReading.close()
-                await CommandRun.onThread { process.waitUntilExit() }
-                #expect(process.terminationStatus == 0)
-                #expect(stderr.fileHandleForReading.availableData.isEmpty)
+                let run = try await CommandRun.runUntilFirstLine(["listen", "--group", "g", "--url", server.url])
+                #expect(run.output.hasPrefix("e-1  "))
+                #expect(run.errors == "status 0\n")
             }
         }
     }
