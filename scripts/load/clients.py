@@ -27,6 +27,8 @@ class Loop:
         self._timers = []
         self._order = itertools.count()
         self._sources = itertools.count()
+        # One for all connections: what it holds is taken over before the next read.
+        self.buffer = memoryview(bytearray(READ_SIZE))
 
     def later(self, seconds, action):
         self.at(time.monotonic() + seconds, action)
@@ -102,7 +104,7 @@ class Connection:
             self._watch()
 
     def connected(self): ...
-    def received(self, data): ...
+    def received(self, data): ...  # A view that holds until the next read
     def ended(self, error): ...
 
     def send(self, data):
@@ -149,13 +151,13 @@ class Connection:
 
     def _read(self, size):
         try:
-            data = self.socket.recv(size)
+            count = self.socket.recv_into(self.loop.buffer, size)
         except BlockingIOError:
             return
         except OSError as error:
             return self._end(error)
-        if data:
-            self.received(data)
+        if count:
+            self.received(self.loop.buffer[:count])
         else:
             self._end(None)
 
