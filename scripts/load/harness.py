@@ -170,7 +170,8 @@ class Server:
         path = self.folder / "server.err"
         if path.exists() and path.stat().st_size:
             print("--- standard error of the server")
-            print("\n".join(path.read_text(errors="replace").splitlines()[-30:]))
+            lines = path.read_text(errors="replace").splitlines()
+            print("\n".join(lines if len(lines) <= 120 else lines[:80] + ["…"] + lines[-40:]))
 
     @property
     def is_running(self):
