@@ -183,7 +183,7 @@ class Connection:
             self.ended(error)
 
 
-class ProtocolError(Exception):
+class ProtocolError(RuntimeError):
     """The server sent what it must not."""
 
 
@@ -197,10 +197,6 @@ class EventParser:
         self._chunk_left = None
         self._body = bytearray()
         self._searched = 0
-
-    @property
-    def is_between_events(self):
-        return not self._body
 
     def feed(self, data):
         self._raw += data
@@ -286,7 +282,7 @@ class EventParser:
 
 
 class Stream(Connection):
-    """One event stream. Calls `on_event(stream, id, name, data)`, and `on_end(stream, error)` when the server ends it."""
+    """One event stream. Calls `on_event(stream, id, name, data)`, and `on_end(stream, error)` when it ends."""
 
     def __init__(self, loop, server, path, on_event, on_end=None, last_event_id=None, receive_buffer=None):
         self.path = path

@@ -17,7 +17,12 @@ import time
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(REPOSITORY / "Tests/Server"))
+from server import Server as TestServer  # noqa: E402
+
 MIB = 1 << 20
+
+DATABASE_FILES = 16  # that the server may open, and keep, while it is used
 
 Descriptors = collections.namedtuple("Descriptors", "sockets others")
 
@@ -30,10 +35,17 @@ def arguments(description):
     parser.add_argument(
         "notify",
         nargs="?",
+        type=executable,
         default=str(REPOSITORY / ".build/release/notify-cli"),
         help="path of notify-cli (default: .build/release/notify-cli)",
     )
     return parser
+
+
+def executable(path):
+    if not os.access(path, os.X_OK):
+        raise argparse.ArgumentTypeError(f"there is no notify-cli at {path}: run 'make build', or give its path")
+    return path
 
 
 class Checks:
@@ -68,6 +80,8 @@ def run(main):
         sys.exit(main())
     except KeyboardInterrupt:
         sys.exit(130)
+    except (AssertionError, RuntimeError, OSError) as error:
+        sys.exit(f"FAILED  {type(error).__name__}: {error}")
 
 
 def need_open_files(count):
@@ -99,79 +113,34 @@ def mib(size):
     return f"{size / MIB:.1f} MiB"
 
 
-class Server:
-    """A server with a database of its own in a temporary folder. Use it in a `with`: at its end it is gone.
+class Server(TestServer):
+    """The server of the tests, with a database of its own in a temporary folder. Use it in a `with`: at its end it is
+    gone."""
 
-    `prefix` goes before the command (a network namespace, valgrind).
-    """
-
-    def __init__(self, notify, *options, host="127.0.0.1", prefix=(), patience=30):
-        self.notify = str(notify)
-        self.options = [str(option) for option in options]
-        self.host = host
-        self.prefix = list(prefix)
-        self.patience = patience
-        self.port = 0
-        self.process = None
+    def __init__(self, notify, *options, **others):
         self.folder = Path(tempfile.mkdtemp(prefix="notify-load-"))
+        super().__init__(Path(notify), self.folder / "load.sqlite", options=options, **others)
 
     def __enter__(self):
         try:
-            self.start()
+            return self.start()
         except BaseException:
             self.__exit__(*sys.exc_info())
             raise
-        return self
 
     def __exit__(self, kind, *_):
-        self.kill()
-        if kind is not None and kind is not KeyboardInterrupt:
-            self.print_errors()
+        self.end()
+        if kind not in (None, KeyboardInterrupt, SystemExit):
+            print("--- the server's output")
+            print("".join(self.log if len(self.log) <= 120 else self.log[:80] + ["…\n"] + self.log[-40:]), end="")
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    # Starting and stopping
-
-    def start(self):
-        """Starts it; the second time at the same port."""
-        if not os.access(self.notify, os.X_OK):
-            sys.exit(f"There is no notify-cli at {self.notify}: run 'make build', or give its path.")
-        command = self.prefix + [self.notify, "serve", "--host", self.host, "--port", str(self.port)]
-        command += ["--database", str(self.folder / "load.sqlite")] + self.options
-        output = self.folder / "server.out"
-        with open(output, "wb") as out, open(self.folder / "server.err", "ab") as errors:
-            self.process = subprocess.Popen(command, stdout=out, stderr=errors, stdin=subprocess.DEVNULL)
-        pattern = re.compile(rf"http://{re.escape(self.host)}:(\d+)")
-
-        def printed():
-            return pattern.search(output.read_text()) or self.process.poll() is not None
-
-        wait_until(printed, self.patience)
-        found = pattern.search(output.read_text())
-        if not found:
-            raise RuntimeError(f"the server printed no address within {self.patience} s")
-        self.port = int(found[1])
-
-    def stop(self, seconds=20):
-        """SIGTERM. Returns how long it took to end, or None where it did not end in time."""
-        start = time.monotonic()
-        self.process.send_signal(signal.SIGTERM)
+    def check_stop(self, checks):
         try:
-            self.process.wait(seconds)
-        except subprocess.TimeoutExpired:
-            return None
-        return time.monotonic() - start
-
-    def kill(self):
-        if self.process and self.process.poll() is None:
-            self.process.kill()
-            self.process.wait()
-
-    def print_errors(self):
-        path = self.folder / "server.err"
-        if path.exists() and path.stat().st_size:
-            print("--- standard error of the server")
-            lines = path.read_text(errors="replace").splitlines()
-            print("\n".join(lines if len(lines) <= 120 else lines[:80] + ["…"] + lines[-40:]))
+            self.stop()
+            checks.check(True, "SIGTERM ends the server with status 0")
+        except (AssertionError, subprocess.TimeoutExpired) as error:
+            checks.check(False, f"SIGTERM ends the server with status 0: {error}")
 
     @property
     def is_running(self):
@@ -203,11 +172,10 @@ class Server:
             raise RuntimeError(f"GET {path} answered {status}: {body[:200]!r}")
         return json.loads(body)
 
-    def publish(self, group, data):
-        status, body = self.request("POST", f"/groups/{group}/messages", data)
+    def publish_text(self, group, text):
+        status, body = self.request("POST", f"/groups/{group}/messages", text)
         if status != 201:
             raise RuntimeError(f"publishing answered {status}: {body[:200]!r}")
-        return json.loads(body)["id"]
 
     def history(self, group):
         """The sequence numbers of all stored messages of a group."""
@@ -240,15 +208,13 @@ class Server:
 
     @property
     def memory(self):
-        """PSS in bytes; RSS where the system does not tell PSS. The kernel's socket buffers are not in it."""
-        for file, field in (("smaps_rollup", "Pss:"), ("status", "VmRSS:")):
-            try:
-                for line in Path(f"/proc/{self.process.pid}/{file}").read_text().splitlines():
-                    if line.startswith(field):
-                        return int(line.split()[1]) * 1024
-            except OSError:
-                continue
-        return 0
+        """Its anonymous memory in bytes: neither pages of files, whose share depends on the other programs that use
+        them, nor the kernel's socket buffers."""
+        try:
+            found = re.search(r"^RssAnon:\s+(\d+) kB", Path(f"/proc/{self.process.pid}/status").read_text(), re.M)
+        except OSError:
+            found = None
+        return int(found[1]) * 1024 if found else 0
 
     def settled_memory(self, samples=5):
         """The median of a few looks, once the server is at rest."""
@@ -299,33 +265,29 @@ class Baseline:
         time.sleep(0.05)
         return gauges, self.server.descriptors
 
-    def check_return(self, checks, seconds=20, spare_files=0):
-        """Waits until everything is as it was. `spare_files`: files, not sockets, that may have been opened for good."""
-        last = []
+    def check_return(self, checks, seconds=20):
+        """Waits until everything is as it was."""
 
-        def returned():
-            last[:] = self._look()
-            gauges, now = last
-            return (
-                gauges == self.gauges
-                and now.sockets == self.descriptors.sockets
-                and now.others <= self.descriptors.others + spare_files
-            )
+        def has_files(now):
+            # Readers of the database are opened when they are first needed, and stay.
+            return now.sockets == self.descriptors.sockets and now.others <= self.descriptors.others + DATABASE_FILES
 
-        start = time.monotonic()
-        wait_until(returned, seconds, pause=0.2)
-        gauges, now = last
-        off = ", ".join(f"{name} {value} (before: {self.gauges[name]})" for name, value in gauges.items()
-                        if value != self.gauges[name])
+        gauges, now = self._look()
+        end = time.monotonic() + seconds
+        while (gauges != self.gauges or not has_files(now)) and time.monotonic() < end:
+            time.sleep(0.2)
+            gauges, now = self._look()
+        off = ", ".join(
+            f"{name} is {gauges[name]}, was {before}" for name, before in self.gauges.items() if gauges[name] != before
+        )
         checks.check(not off, f"gauges are where they were{': not ' + off if off else ''}")
         checks.check(
-            now.sockets == self.descriptors.sockets and now.others <= self.descriptors.others + spare_files,
+            has_files(now),
             f"descriptors are where they were: {now.sockets} sockets, {now.others} others"
             f" (before: {self.descriptors.sockets}, {self.descriptors.others})",
         )
         subscribers = self.server.subscribers()
         checks.check(subscribers == 0, f"no group has subscribers: {subscribers}")
-        checks.note(f"looked after {time.monotonic() - start:.1f} s")
 
 
 def sequence(message_id):
