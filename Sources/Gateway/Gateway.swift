@@ -104,7 +104,8 @@ extension GatewayConfiguration {
             ("--max-groups-per-stream", maximumGroupsPerStream), ("--recent-messages-size", recentMessageBytes),
             ("--inbox-size", inboxBytes), ("--connection-buffer-size", connectionBufferBytes),
             ("--max-pinned-size", pinnedBytes), ("--max-body-size", maximumBodyBytes ?? 1),
-            ("--event-loops", eventLoops ?? 1),
+            ("--event-loops", eventLoops ?? 1), ("--max-batch-size", maximumBatchBytes),
+            ("--max-batch-messages", maximumBatchMessages),
         ]
         for (option, value) in positive where value < 1 {
             throw GatewayError(.invalidConfiguration, "\(option) is \(value): it must be at least 1.")

@@ -23,6 +23,10 @@ public struct GatewayConfiguration: Sendable {
     /// The body of a publish as a form or JSON, in bytes; one that is the data itself is bound by the message size.
     /// Nil: six times the message size (JSON's longest escape) and 64 KiB.
     public var maximumBodyBytes: Int?
+    /// The body of `POST /messages`, in bytes.
+    public var maximumBatchBytes = 16 << 20
+    /// Messages that one `POST /messages` may hold: they are stored in one transaction, which others wait for.
+    public var maximumBatchMessages = 10_000
     /// Groups that one stream may follow.
     public var maximumGroupsPerStream = 100
 

@@ -18,6 +18,7 @@ struct Problem: Error {
 
     init(_ error: BrokerError) {
         switch error.code {
+        case .idempotencyKeyReused: self.init(.unprocessableContent, error.message)
         case .messageTooLarge: self.init(.contentTooLarge, error.message)
         case .storeUnavailable, .storeUnusable, .overloaded, .closed:
             self.init(.serviceUnavailable, error.message, headers: [.retryAfter: "1"])

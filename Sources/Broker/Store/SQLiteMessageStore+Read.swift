@@ -10,15 +10,15 @@ extension SQLiteMessageStore {
         limit: Int,
         maximumBytes: Int
     ) async throws(BrokerError) -> LogPage {
-        try await read { [epoch] db in
+        try await read { [epoch, configuration] db in
             let rows = try GroupRows(groups, db)
             // One index range for each group, merged by id: SQLite runs the parts as coroutines and stops at the limit.
-            let part =
-                "SELECT id, group_id, event, data, created_at FROM messages WHERE group_id = ? AND id > ? AND id <= ?"
+            let part = "SELECT \(PageBuilder.columns) WHERE group_id = ? AND id > ? AND id <= ? AND \(Self.isKept)"
+            let now = configuration.clock().milliseconds
             var page = PageBuilder(epoch: epoch, rows: rows, limit: limit, maximumBytes: maximumBytes)
             guard !rows.ids.isEmpty else { return page.page }
             let union = rows.ids.map { _ in part }.joined(separator: " UNION ALL ")
-            let arguments = rows.ids.flatMap { [$0, after, through] } + [Int64(limit) + 1]
+            let arguments = rows.ids.flatMap { [$0, after, through, now] } + [Int64(limit) + 1]
             try page.fill(
                 from: Row.fetchCursor(
                     db.cachedStatement(sql: union + " ORDER BY id LIMIT ?"),
@@ -35,7 +35,7 @@ extension SQLiteMessageStore {
         limit: Int,
         maximumBytes: Int
     ) async throws(BrokerError) -> LogPage {
-        try await read { [epoch] db in
+        try await read { [epoch, configuration] db in
             let rows = try GroupRows([group], db)
             var page = PageBuilder(epoch: epoch, rows: rows, limit: limit, maximumBytes: maximumBytes)
             guard let row = rows.ids.first else { return page.page }
@@ -43,11 +43,11 @@ extension SQLiteMessageStore {
                 from: Row.fetchCursor(
                     db.cachedStatement(
                         sql: """
-                            SELECT id, group_id, event, data, created_at FROM messages
-                            WHERE group_id = ? AND id < ? ORDER BY id DESC LIMIT ?
+                            SELECT \(PageBuilder.columns) WHERE group_id = ? AND id < ? AND \(Self.isKept)
+                            ORDER BY id DESC LIMIT ?
                             """
                     ),
-                    arguments: [row, before, limit + 1]
+                    arguments: [row, before, configuration.clock().milliseconds, limit + 1]
                 )
             )
             return LogPage(
@@ -63,6 +63,9 @@ extension SQLiteMessageStore {
         try await messages(of: [group], after: sequence - 1, through: sequence, limit: 1, maximumBytes: .max)
             .messages.first
     }
+
+    /// Whether a message is part of history: takes the time as an argument.
+    static let isKept = "(expires_at IS NULL OR expires_at > ?)"
 
     func read<Value: Sendable>(
         _ body: @escaping @Sendable (Database) throws -> Value
@@ -87,11 +90,11 @@ struct GroupRows {
         let statement = try db.cachedStatement(sql: "SELECT id, removed_through, first_id FROM groups WHERE name = ?")
         for group in Set(groups) {
             guard let row = try Row.fetchOne(statement, arguments: [group.description]) else { continue }
-            let id: Int64 = row[0]
+            let id = try row.value(0, as: Int64.self)
             ids.append(id)
             names[id] = group
-            removedThrough = max(removedThrough, row[1])
-            if let first: Int64 = row[2] { oldest = min(oldest ?? first, first) }
+            removedThrough = max(removedThrough, try row.value(1))
+            if let first = try row.optional(2, as: Int64.self) { oldest = min(oldest ?? first, first) }
         }
         ids.sort()
     }
@@ -119,7 +122,12 @@ private struct PageBuilder {
         )
     }
 
-    /// Takes rows of `id, group_id, event, data, created_at`, of which there is one more than the limit if there is more.
+    /// What ``fill(from:)`` takes.
+    static let columns = "id, group_id, event, data, created_at, expires_at, checksum FROM messages"
+
+    /// Takes rows of ``columns``, of which there is one more than the limit if there is more.
+    ///
+    /// - Throws: ``BrokerError`` with the code `storeUnusable` at a message that is not as it was stored.
     mutating func fill(from cursor: RowCursor) throws {
         var bytes = 0
         while let row = try cursor.next() {
@@ -129,15 +137,39 @@ private struct PageBuilder {
                 isComplete = false
                 return
             }
-            messages.append(
-                Message(
-                    id: MessageID(epoch: epoch, sequence: row[0]),
-                    group: rows.names[row[1]],
-                    event: row[2],
+            messages.append(try message(row, data))
+        }
+    }
+
+    private func message(_ row: Row, _ data: ByteBuffer) throws -> Message {
+        let sequence = try row.value(0, as: Int64.self)
+        let event = try row.value(2, as: String.self)
+        let createdAt = Timestamp(milliseconds: try row.value(4))
+        let expiresAt = try row.optional(5, as: Int64.self).map { Timestamp(milliseconds: $0) }
+        guard let group = rows.names[try row.value(1)],
+            try row.value(6, as: Int64.self)
+                == Checksum.of(
+                    sequence: sequence,
+                    group: group,
+                    event: event,
                     data: data,
-                    createdAt: Timestamp(milliseconds: row[4])
+                    createdAt: createdAt,
+                    expiresAt: expiresAt
                 )
+        else {
+            throw BrokerError(
+                .storeUnusable,
+                "The message \(epoch)-\(sequence) was damaged on the disk: restore the database from a backup, or delete "
+                    + "the message to go on without it."
             )
         }
+        return Message(
+            id: MessageID(epoch: epoch, sequence: sequence),
+            group: group,
+            event: event,
+            data: data,
+            createdAt: createdAt,
+            expiresAt: expiresAt
+        )
     }
 }

@@ -168,15 +168,8 @@ final class ConnectionHandler: ChannelDuplexHandler, RemovableChannelHandler {
         case (.receiving(var request), .body(let bytes)):
             deadline = .now() + services.limits.bodyTimeout
             guard request.problem == nil else { return }
-            guard request.body.readableBytes + bytes.readableBytes <= request.bodyLimit else {
-                return refuse(request.tooLarge, request.head)
-            }
             state = .idle  // so that the buffer is not shared while it grows
-            if request.body.readableBytes == 0 {
-                request.body = bytes
-            } else {
-                request.body.writeImmutableBuffer(bytes)
-            }
+            do throws(Problem) { try request.take(bytes) } catch { return refuse(error, request.head) }
             state = .receiving(request)
         case (.receiving(let request), .end):
             answer(request)
@@ -214,6 +207,8 @@ final class ConnectionHandler: ChannelDuplexHandler, RemovableChannelHandler {
             openStream(request, context)
         case .publish(let group):
             publish(request, to: group, context)
+        case .publishBatch:
+            publishBatch(request, context)
         case nil:
             let this = NIOLoopBound(self, eventLoop: context.eventLoop)
             services.route(request, context.channel) { answer in
@@ -235,6 +230,13 @@ final class ConnectionHandler: ChannelDuplexHandler, RemovableChannelHandler {
         } catch {
             respond(error.answer)
         }
+    }
+
+    private func publishBatch(_ request: IncomingRequest, _ context: ChannelHandlerContext) {
+        guard var batch = request.batch else { return }
+        do throws(Problem) { try batch.finish() } catch { return respond(error.answer) }
+        let this = NIOLoopBound(self, eventLoop: context.eventLoop)
+        batch.publish(to: services.log, on: context.eventLoop) { this.value.respond($0) }
     }
 
     private func openStream(_ request: IncomingRequest, _ context: ChannelHandlerContext) {
@@ -330,7 +332,8 @@ extension IncomingRequest {
     var tooLarge: Problem {
         Problem(
             .contentTooLarge,
-            "The body is too large: at most \(bodyLimit) bytes are allowed here (--max-message-size)."
+            "The body is too large: at most \(bodyLimit) bytes are allowed here "
+                + (batch == nil ? "(--max-message-size)." : "(--max-batch-size). Send it in several requests.")
         )
     }
 }

@@ -19,6 +19,8 @@ final class ConnectionServices {
         let idleTimeout: TimeAmount
         let messageBytes: Int
         let bodyBytes: Int
+        let batchBytes: Int
+        let batchMessages: Int
         let groupsPerStream: Int
     }
 
@@ -69,7 +71,13 @@ final class ConnectionServices {
                     headers: [.retryAfter: "5"]
                 )
             }
-            if case .publish(let group) = route { try PublishRequest.checkHead(head, group: group) }
+            switch route {
+            case .publish(let group)?: try PublishRequest.checkHead(head, group: group)
+            case .publishBatch?:
+                try PublishBatch.checkHead(head)
+                request.batch = PublishBatch(maximumMessages: limits.batchMessages)
+            case .stream?, .streamOfGroups?, nil: break
+            }
             // The router would pass over the empty part: '/groups//events' would be the group 'events'.
             if target.path.hasPrefix("/groups//") {
                 throw Problem(.notFound, "The path has no group name: /groups/NAME, such as /groups/my-group/events.")
@@ -81,8 +89,12 @@ final class ConnectionServices {
     }
 
     private func bodyLimit(of route: LoopRoute?, _ head: HTTPRequestHead) -> Int {
-        guard case .publish = route else { return route == nil ? limits.bodyBytes : 64 << 10 }
-        return PublishRequest.BodyKind(head) == .text ? limits.messageBytes : limits.bodyBytes
+        switch route {
+        case .publish?: PublishRequest.BodyKind(head) == .text ? limits.messageBytes : limits.bodyBytes
+        case .publishBatch?: limits.batchBytes
+        case .stream?, .streamOfGroups?: 64 << 10
+        case nil: limits.bodyBytes
+        }
     }
 
     /// Passes a request to the router. `complete` is called once, on any thread.
@@ -220,7 +232,7 @@ extension LoopRoute {
     var isStream: Bool {
         switch self {
         case .stream, .streamOfGroups: true
-        case .publish: false
+        case .publish, .publishBatch: false
         }
     }
 }

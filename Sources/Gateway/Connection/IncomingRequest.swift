@@ -10,8 +10,30 @@ struct IncomingRequest {
     let route: LoopRoute?
     /// Why it will be refused; its body is not looked at.
     var problem: Problem?
-    var body = ByteBuffer()
-    var bodyLimit: Int
+    private(set) var body = ByteBuffer()
+    /// Takes the body in the place of `body` where it is many messages.
+    var batch: PublishBatch?
+    let bodyLimit: Int
+    private var received = 0
+
+    init(head: HTTPRequestHead, target: RequestTarget, route: LoopRoute?, bodyLimit: Int) {
+        (self.head, self.target, self.route, self.bodyLimit) = (head, target, route, bodyLimit)
+    }
+
+    /// Takes a part of the body.
+    ///
+    /// - Throws: ``Problem``: 413 over the limit; a line of a batch that is refused.
+    mutating func take(_ bytes: ByteBuffer) throws(Problem) {
+        received += bytes.readableBytes
+        guard received <= bodyLimit else { throw tooLarge }
+        if batch != nil {
+            try batch?.feed(bytes)
+        } else if body.readableBytes == 0 {
+            body = bytes
+        } else {
+            body.writeImmutableBuffer(bytes)
+        }
+    }
 
     /// Whether a body follows (RFC 9112 §6.3).
     var announcesBody: Bool {
@@ -59,6 +81,7 @@ enum LoopRoute: Hashable {
     case stream(group: String)
     case streamOfGroups
     case publish(group: String)
+    case publishBatch
 
     init?(_ method: HTTPMethod, _ path: Substring) {
         switch method {
@@ -71,8 +94,13 @@ enum LoopRoute: Hashable {
                 return nil
             }
         case .POST:
-            guard let group = Self.group(in: path, before: "/messages") else { return nil }
-            self = .publish(group: group)
+            if let group = Self.group(in: path, before: "/messages") {
+                self = .publish(group: group)
+            } else if path == "/messages" {
+                self = .publishBatch
+            } else {
+                return nil
+            }
         default:
             return nil
         }

@@ -189,6 +189,8 @@ extension GatewayConfiguration {
             idleTimeout: TimeAmount(idleTimeout),
             messageBytes: messageBytes,
             bodyBytes: maximumBodyBytes ?? 6 * messageBytes + 64 << 10,
+            batchBytes: maximumBatchBytes,
+            batchMessages: maximumBatchMessages,
             groupsPerStream: maximumGroupsPerStream
         )
     }

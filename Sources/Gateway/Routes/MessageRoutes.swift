@@ -19,13 +19,10 @@ struct MessageRoutes: Sendable {
             "/groups/:group/messages/:id",
             [
                 .get: { try await message($0, $1) },
-                .delete: { _, _ in throw Problem.notImplemented("Deleting a message") },
+                .delete: { try await delete($0, $1) },
             ]
         )
-        router.resource(
-            "/messages",
-            [.post: { _, _ in throw Problem.notImplemented("Publishing many messages at once") }]
-        )
+        router.resource("/messages", onLoop: [.post], [:])
     }
 
     // MARK: History
@@ -133,17 +130,32 @@ struct MessageRoutes: Sendable {
     private func message(_ request: Request, _ context: GatewayContext) async throws -> Answer {
         let group = try GroupName(request.pathText("group", context))
         let text = request.pathText("id", context)
-        guard let id = try? MessageID(text), id.epoch == log.store.epoch, id.sequence <= log.frontier.sequence,
-            let message = try await log.store.message(id.sequence, in: group)
-        else {
-            throw Problem(
-                .notFound,
-                "The group '\(group)' has no message \(text.quotedForPeople): it was never there, or is gone."
-            )
+        guard let sequence = published(text), let message = try await log.store.message(sequence, in: group) else {
+            throw Self.noMessage(text, group)
         }
         var body = ByteBuffer()
         body.writeJSON(message)
         body.writeString("\n")
         return .json(.ok, body)
+    }
+    private func delete(_ request: Request, _ context: GatewayContext) async throws -> Answer {
+        let group = try GroupName(request.pathText("group", context))
+        let text = request.pathText("id", context)
+        guard let sequence = published(text), try await log.delete(sequence, in: group) else {
+            throw Self.noMessage(text, group)
+        }
+        return Answer(status: .noContent)
+    }
+
+    /// The sequence of an id of this database that was handed over already.
+    private func published(_ text: String) -> Int64? {
+        guard let id = try? MessageID(text), id.epoch == log.store.epoch, id.sequence <= log.frontier.sequence else {
+            return nil
+        }
+        return id.sequence
+    }
+
+    private static func noMessage(_ id: String, _ group: GroupName) -> Problem {
+        Problem(.notFound, "The group '\(group)' has no message \(id.quotedForPeople): it was never there, or is gone.")
     }
 }

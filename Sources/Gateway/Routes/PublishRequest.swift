@@ -33,9 +33,9 @@ struct PublishRequest {
 
     /// What can be refused before the body has come.
     static func checkHead(_ head: HTTPRequestHead, group: String) throws(Problem) {
-        _ = try Self.group(group)
-        guard !head.headers.contains(name: "idempotency-key") else {
-            throw .notImplemented("Idempotency-Key")
+        do throws(BrokerError) { _ = try GroupName(group) } catch { throw Problem(error) }
+        guard head.headers["idempotency-key"].count <= 1 else {
+            throw Problem(.badRequest, "There is more than one Idempotency-Key: send one for each message.")
         }
     }
 
@@ -50,28 +50,44 @@ struct PublishRequest {
         }
         var fields = try Self.fields(of: request)
         fields.event = fields.event ?? parameter("event")
-        guard fields.ttl == nil, parameter("ttl") == nil else { throw .notImplemented("ttl") }
+        let key = request.head.headers.first(name: "idempotency-key")
         guard let data = fields.data else {
             throw Problem(.badRequest, "The message has no data. \(Self.advice(for: BodyKind(request.head)))")
         }
-        do {
+        do throws(BrokerError) {
             draft = try MessageDraft(
-                group: try Self.group(group),
+                group: try GroupName(group),
                 event: fields.event ?? Message.defaultEvent,
-                data: data
+                data: data,
+                ttl: try Self.ttl(fields.ttl ?? parameter("ttl")),
+                idempotencyKey: key
             )
-        } catch let error as BrokerError {
-            throw Problem(error)
         } catch {
             throw Problem(error)
         }
+        guard isStored || (draft.ttl == nil && key == nil) else {
+            throw Problem(
+                .badRequest,
+                "ttl and Idempotency-Key are for messages that are stored: leave them out, or leave out persist=false."
+            )
+        }
     }
 
-    private static func group(_ name: String) throws(Problem) -> GroupName {
-        do throws(BrokerError) { return try GroupName(name) } catch { throw Problem(error) }
+    /// - Parameter text: Seconds, whole or with up to three decimals.
+    static func ttl(_ text: String?) throws(BrokerError) -> Duration? {
+        guard let text else { return nil }
+        guard
+            text.utf8.allSatisfy({ (0x30...0x39).contains($0) || $0 == UInt8(ascii: ".") || $0 == UInt8(ascii: "-") }),
+            let seconds = Double(text), abs(seconds) < 1e12
+        else {
+            throw BrokerError(.invalidTTL, "ttl=\(text.quotedForPeople) is no number of seconds, such as 60.")
+        }
+        return .milliseconds(Int64((seconds * 1000).rounded()))
     }
 
     struct Fields {
+        /// Of a message among many.
+        var group: String?
         var event: String?
         var data: ByteBuffer?
         var ttl: String?
@@ -147,19 +163,21 @@ struct PublishRequest {
 
     static func answer(to outcome: MessageLog.Outcome) -> Answer {
         switch outcome {
-        case .success(let message): created(message)
+        case .success(let published): created(published)
         case .failure(let error): Problem(error).answer
         }
     }
 
-    private static func created(_ message: Message) -> Answer {
+    private static func created(_ published: Published) -> Answer {
+        let message = published.message
         var body = ByteBuffer()
         let id = message.id.map { "\($0)" } ?? ""
         let group = message.group.map { "\($0)" } ?? ""
         body.writeString("{\"id\":\"\(id)\",\"group\":\"\(group)\",\"event\":")
         body.writeJSON(string: message.event)
         body.writeString(",\"data_bytes\":\(message.data.readableBytes),\"created_at\":\"\(message.createdAt)\"}\n")
-        return .json(.created, body, headers: [.location: "/groups/\(group)/messages/\(id)"])
+        let location: HTTPFields = [.location: "/groups/\(group)/messages/\(id)"]
+        return .json(published.isReplay ? .ok : .created, body, headers: location)
     }
 }
 

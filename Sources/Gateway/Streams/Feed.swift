@@ -15,6 +15,14 @@ final class Feed {
         let batches: [Batch]
         /// Everything of these groups up to here, from where the piece begins, is in it.
         let end: Int64
+        /// Whether a message in it has a `ttl`: then it is for now, not for those who come later.
+        let isPassing: Bool
+
+        init(of messages: [Message], style: StreamStyle, end: Int64) {
+            batches = Batch.make(of: messages, style: style)
+            self.end = end
+            isPassing = messages.contains { $0.expiresAt != nil }
+        }
     }
 
     let key: Key
@@ -50,6 +58,7 @@ final class Feed {
     func piece(after position: Int64, make: () -> Piece) -> Piece {
         if let piece = pieces[position] { return piece }
         let piece = make()
+        guard !piece.isPassing else { return piece }
         if pieces.count >= 16 { pieces.removeAll() }
         pieces[position] = piece
         return piece

@@ -20,6 +20,8 @@ final class PageReads {
     private struct Key: Hashable {
         let feed: Feed.Key
         let after: Int64
+        /// A read that began before something was removed is not shared with those who come after.
+        let generation: Int
     }
 
     /// A page has at most so many messages.
@@ -35,6 +37,7 @@ final class PageReads {
     /// Pages that were read lately: after a restart thousands of streams want the same ones, but not all at one moment.
     private var recent: [Key: Page] = [:]
     private var recentBytes = 0
+    private var generation = 0
     /// Pages kept, in bytes.
     private static let maximumRecentBytes = 16 << 20
 
@@ -49,7 +52,7 @@ final class PageReads {
         maximumBytes: Int,
         then complete: @escaping (Page) -> Void
     ) {
-        let key = Key(feed: feed.key, after: after)
+        let key = Key(feed: feed.key, after: after, generation: generation)
         // A page that ends where its read ended may lack what has come since; one that ends earlier is whole.
         if let page = recent[key], page.piece.end <= through { return complete(page) }
         waiting[key, default: []].append(complete)
@@ -90,12 +93,22 @@ final class PageReads {
         recentBytes = 0
     }
 
+    /// Something was removed from the store: what was read before, or is being read, may still hold it.
+    func forgetRemoved() {
+        generation += 1
+        forgetOld()
+    }
+
     private func finish(_ key: Key, _ page: Page) {
+        if key.generation == generation, !page.piece.isPassing { keep(page, as: key) }
+        for complete in waiting.removeValue(forKey: key) ?? [] { complete(page) }
+    }
+
+    private func keep(_ page: Page, as key: Key) {
         let size = page.piece.batches.reduce(200) { $0 + $1.buffer.readableBytes }
         if recentBytes + size > Self.maximumRecentBytes { forgetOld() }
         recent[key] = page
         recentBytes += size
-        for complete in waiting.removeValue(forKey: key) ?? [] { complete(page) }
     }
 
     private func retry(_ key: Key, through: Int64, maximumBytes: Int, after error: BrokerError) {
@@ -140,7 +153,7 @@ final class PageReads {
             messages.removeAll { ($0.id?.sequence ?? 0) > end }
         }
         return Page(
-            piece: Feed.Piece(batches: Batch.make(of: messages, style: style), end: end),
+            piece: Feed.Piece(of: messages, style: style, end: end),
             removedThrough: log.removedThrough,
             // The oldest may be committed and not handed over yet; a position beyond what was published is none.
             beforeOldest: log.oldest.map { min($0 - 1, through) } ?? through,

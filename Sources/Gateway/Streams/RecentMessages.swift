@@ -61,6 +61,24 @@ struct RecentMessages {
         evictions += 1
     }
 
+    /// Drops what is gone from the store. Below what a purge took the store is asked, which tells of the gap.
+    mutating func remove(_ removal: Removal) {
+        guard let index = groups.index(forKey: removal.group) else { return }
+        switch removal {
+        case .message(let sequence, _):
+            let place = groups.values[index].messages.place(after: sequence - 1)
+            guard place < groups.values[index].messages.endIndex,
+                groups.values[index].messages[place].id?.sequence == sequence
+            else { return }
+            bytes -= Self.cost(of: groups.values[index].messages.remove(at: place))
+        case .messages(let through, _):
+            let end = groups.values[index].messages.place(after: through)
+            for message in groups.values[index].messages[..<end] { bytes -= Self.cost(of: message) }
+            groups.values[index].messages.removeFirst(end)
+            groups.values[index].floor = max(groups.values[index].floor, through)
+        }
+    }
+
     /// Messages up to here were not added: all groups begin anew after it. A group that was followed from a later
     /// position keeps that as its floor: what came to it between the two was never sent here.
     mutating func skip(through position: Int64) {
@@ -77,17 +95,24 @@ struct RecentMessages {
         names.reduce(0) { max($0, groups[$1]?.floor ?? .max) }
     }
 
-    /// The messages of these groups after a position, in the order of their ids, until `maximumBytes` of data, but at
-    /// least one. The position must not lie below the floor.
-    func messages(of names: [GroupName], after position: Int64, maximumBytes: Int) -> [Message] {
+    /// The messages of these groups after a position whose `ttl` has not ended, in the order of their ids, until
+    /// `maximumBytes` of data, but at least one. The position must not lie below the floor.
+    func messages(
+        of names: [GroupName],
+        after position: Int64,
+        maximumBytes: Int,
+        now: Timestamp = .now()
+    ) -> [Message] {
         var parts = names.compactMap { name in groups[name]?.messages.suffix(after: position) }.filter { !$0.isEmpty }
         var result: [Message] = []
         var size = 0
         while let next = parts.indices.min(by: { parts[$0].sequence < parts[$1].sequence }) {
             guard let message = parts[next].popFirst() else { break }
-            size += message.data.readableBytes
-            guard result.isEmpty || size <= maximumBytes else { break }
-            result.append(message)
+            if !message.isExpired(at: now) {
+                size += message.data.readableBytes
+                guard result.isEmpty || size <= maximumBytes else { break }
+                result.append(message)
+            }
             if parts[next].isEmpty { parts.remove(at: next) }
         }
         return result
@@ -102,12 +127,17 @@ struct RecentMessages {
 extension Deque<Message> {
     /// Those after a position, found by bisection: the ids ascend.
     fileprivate func suffix(after position: Int64) -> Deque<Message>.SubSequence {
+        self[place(after: position)...]
+    }
+
+    /// The place of the first after a position.
+    fileprivate func place(after position: Int64) -> Int {
         var (low, high) = (startIndex, endIndex)
         while low < high {
             let middle = low + (high - low) / 2
             if (self[middle].id?.sequence ?? 0) <= position { low = middle + 1 } else { high = middle }
         }
-        return self[low...]
+        return low
     }
 }
 

@@ -54,6 +54,7 @@ final class Shard {
         pages = PageReads(store: log.store, eventLoop: eventLoop, counters: shared.counters, logger: logger)
         let this = NIOLoopBound(self, eventLoop: eventLoop)
         inbox.start { this.value.drain() }
+        log.observeRemovals { [inbox] in inbox.remove($0) }
     }
 
     var epoch: Epoch { log.store.epoch }
@@ -131,6 +132,8 @@ final class Shard {
                 drained = max(drained, frontier)
                 position = drained
                 streams[stream]?.joined()
+            case .removals(let removals):
+                remove(removals)
             }
         }
         deliver()
@@ -144,6 +147,18 @@ final class Shard {
         arrivals += 1
         group.arrived.append((arrivals, message))
         recent.add(message, in: name)
+    }
+
+    /// What is deleted leaves the memory: no stream that begins now is shown it.
+    private func remove(_ removals: [Removal]) {
+        var isShown = false
+        for removal in removals {
+            guard let group = groups[removal.group] else { continue }
+            isShown = true
+            recent.remove(removal)
+            for feed in group.feeds { feed.forgetPieces() }
+        }
+        if isShown { pages.forgetRemoved() }
     }
 
     /// The inbox was over its bound: everybody goes on from the store.
@@ -267,9 +282,13 @@ final class Shard {
     /// The recent messages after a position, about as many as one buffer holds.
     func recentPiece(of feed: Feed, after start: Int64) -> Feed.Piece {
         feed.piece(after: start) {
-            let messages = recent.messages(of: feed.key.groups, after: start, maximumBytes: settings.pieceBytes)
-            let batches = Batch.make(of: messages, style: feed.key.style)
-            return Feed.Piece(batches: batches, end: messages.last?.id?.sequence ?? position)
+            let messages = recent.messages(
+                of: feed.key.groups,
+                after: start,
+                maximumBytes: settings.pieceBytes,
+                now: .now()
+            )
+            return Feed.Piece(of: messages, style: feed.key.style, end: messages.last?.id?.sequence ?? position)
         }
     }
 

@@ -11,6 +11,8 @@ final class ShardInbox: ChannelSink {
         case message(Message, GroupName)
         /// The stream with this number begins to read; the shard stands at least at this position.
         case mark(stream: Int, position: Int64)
+        /// What is gone from the store: streams that begin after this must not be shown it.
+        case removals([Removal])
     }
 
     struct Contents {
@@ -68,6 +70,15 @@ final class ShardInbox: ChannelSink {
         state.withLock { $0.contents.entries.append(.mark(stream: stream, position: position)) }
     }
 
+    /// Called on any thread, before whoever removed it is answered.
+    func remove(_ removals: [Removal]) {
+        state.withLock { state in
+            state.contents.entries.append(.removals(removals))
+            state.needsWaking = true
+        }
+        deliveriesDidEnd()
+    }
+
     func takeAll() -> Contents {
         state.withLock { state in
             state.isScheduled = false
@@ -81,12 +92,12 @@ final class ShardInbox: ChannelSink {
 }
 
 extension ShardInbox.Contents {
-    /// Drops the messages; the marks stay, since streams wait for them.
+    /// Drops the messages; the marks stay, since streams wait for them, and the removals.
     fileprivate mutating func skip() {
-        var marks: [ShardInbox.Entry] = []
+        var kept: [ShardInbox.Entry] = []
         for entry in entries {
             switch entry {
-            case .mark: marks.append(entry)
+            case .mark, .removals: kept.append(entry)
             case .message(let message, _):
                 if let id = message.id {
                     skippedThrough = max(skippedThrough ?? 0, id.sequence)
@@ -95,7 +106,7 @@ extension ShardInbox.Contents {
                 }
             }
         }
-        entries = marks
+        entries = kept
         bytes = 0
     }
 }

@@ -8,25 +8,31 @@ import NIOCore
 enum JSONFields {
     /// - Throws: ``Problem``: 400 for what is not JSON (RFC 8259), for another value than an object, and for unknown or
     ///   repeated keys, which are named.
-    static func read(_ body: ByteBuffer) throws(Problem) -> PublishRequest.Fields {
+    static func read(
+        _ body: ByteBuffer,
+        keys: [String] = ["event", "data", "ttl"]
+    ) throws(Problem) -> PublishRequest.Fields {
         guard body.readableBytes > 0 else { throw Problem(.badRequest, "The body is empty: send {\"data\":…}.") }
         var scanner = JSONScanner(body.readableBytesView)
         do throws(JSONScanner.Failure) {
-            return try read(&scanner)
+            return try read(&scanner, keys)
         } catch {
             switch error {
             case .problem(let problem): throw problem
             case .syntax(let expectation):
                 throw Problem(
                     .badRequest,
-                    "The body is not JSON: \(expectation) at byte \(scanner.offset). To send it as it is, set 'Content-Type: "
+                    "This is not JSON: \(expectation) at byte \(scanner.offset). To send text as it is, set 'Content-Type: "
                         + "text/plain'."
                 )
             }
         }
     }
 
-    private static func read(_ scanner: inout JSONScanner) throws(JSONScanner.Failure) -> PublishRequest.Fields {
+    private static func read(
+        _ scanner: inout JSONScanner,
+        _ keys: [String]
+    ) throws(JSONScanner.Failure) -> PublishRequest.Fields {
         var fields = PublishRequest.Fields()
         var seen: Set<String> = []
         var unknown: [String] = []
@@ -34,18 +40,15 @@ enum JSONFields {
         guard scanner.peek == UInt8(ascii: "{") else {
             _ = try scanner.compactValue()
             try scanner.end()
-            throw .problem(Problem(.badRequest, "The body must be a JSON object: {\"event\":\"…\",\"data\":…}."))
+            throw .problem(Problem(.badRequest, "This must be a JSON object: {\"event\":\"…\",\"data\":…}."))
         }
         try scanner.object { key, scanner throws(JSONScanner.Failure) in
             guard seen.insert(key).inserted else {
                 throw .problem(Problem(.badRequest, "The key \(key.quotedForPeople) comes twice."))
             }
-            switch key {
-            case "event":
-                guard scanner.peek == UInt8(ascii: "\"") else {
-                    throw .problem(Problem(.badRequest, "\"event\" must be a string."))
-                }
-                fields.event = try scanner.string()
+            switch keys.contains(key) ? key : "" {
+            case "group": fields.group = try text(key, &scanner)
+            case "event": fields.event = try text(key, &scanner)
             case "data":
                 fields.data =
                     scanner.peek == UInt8(ascii: "\"")
@@ -60,8 +63,15 @@ enum JSONFields {
         try scanner.end()
         guard unknown.isEmpty else {
             let names = unknown.prefix(5).map(\.quotedForPeople).joined(separator: ", ")
-            throw .problem(Problem(.badRequest, "Unknown keys: \(names). There are event, data and ttl."))
+            throw .problem(Problem(.badRequest, "Unknown keys: \(names). There are \(keys.joined(separator: ", "))."))
         }
         return fields
+    }
+
+    private static func text(_ key: String, _ scanner: inout JSONScanner) throws(JSONScanner.Failure) -> String {
+        guard scanner.peek == UInt8(ascii: "\"") else {
+            throw .problem(Problem(.badRequest, "\"\(key)\" must be a string."))
+        }
+        return try scanner.string()
     }
 }

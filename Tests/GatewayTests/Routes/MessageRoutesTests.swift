@@ -111,13 +111,32 @@ struct MessageRoutesTests {
             try await server.publish("x")
             let path = "/groups/test-group/messages/" + id.replacing("EPOCH", with: server.epoch)
             try expectProblem(try await server.get(path), 404, "test-group")
+            try expectProblem(try await server.request("DELETE", path), 404, "test-group")
         }
     }
 
     @Test func `a message of another group is 404`() async throws {
         try await TestServer.run { server in
             try await server.publish("x", to: "other-group")
-            try expectProblem(try await server.get("/groups/test-group/messages/\(server.id(1))"), 404)
+            let path = "/groups/test-group/messages/\(server.id(1))"
+            try expectProblem(try await server.get(path), 404)
+            try expectProblem(try await server.request("DELETE", path), 404)
+            #expect(try await server.get("/groups/other-group/messages/\(server.id(1))").status == 200)
+        }
+    }
+
+    @Test func `a deleted message is gone`() async throws {
+        try await TestServer.run { server in
+            try await server.publish("1", "2", "3")
+            let path = "/groups/test-group/messages/\(server.id(2))"
+            let deleted = try await server.request("DELETE", path)
+            #expect(deleted.status == 204)
+            #expect(deleted.body.isEmpty)
+            #expect(deleted["content-length"] == nil)
+            try expectProblem(try await server.get(path), 404)
+            try expectProblem(try await server.request("DELETE", path), 404)
+            let history = try await server.get("/groups/test-group/messages").json(HistoryBody.self)
+            #expect(history.data == ["1", "3"])
         }
     }
 }

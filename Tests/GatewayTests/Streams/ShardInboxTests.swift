@@ -20,6 +20,7 @@ struct ShardInboxTests {
             switch entry {
             case .message(let message, _): message.id.map { "\($0.sequence)" } ?? "unstored"
             case .mark(let stream, let position): "mark of \(stream) at \(position)"
+            case .removals(let removals): "\(removals.count) removed"
             }
         }
     }
