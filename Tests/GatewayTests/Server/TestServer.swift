@@ -25,6 +25,8 @@ struct TestServer: Sendable {
         var configuration = GatewayConfiguration()
         configuration.port = 0
         configuration.eventLoops = 2
+        // A busy machine may keep a client waiting before it says anything.
+        configuration.headTimeout = .seconds(60)
         configure(&configuration)
         let store = try store ?? SQLiteMessageStore(path: SQLiteMessageStore.inMemoryPath)
         let log = try MessageLog(store: store, layer: InMemoryChannelLayer(), configuration: logConfiguration)
