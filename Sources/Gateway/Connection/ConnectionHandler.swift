@@ -11,7 +11,7 @@ import NIOHTTP1
 /// is read meanwhile.
 ///
 /// The library's server was not used for this: it answers neither garbage nor `Expect`, drains what it refused, and
-/// spends a task and an asynchronous channel on each connection (docs/decisions/0004-connections.md).
+/// spends a task and an asynchronous channel on each connection (docs/decisions/0004-connections-of-our-own.md).
 final class ConnectionHandler: ChannelDuplexHandler, RemovableChannelHandler {
     typealias InboundIn = HTTPServerRequestPart
     typealias OutboundIn = ByteBuffer
@@ -52,6 +52,8 @@ final class ConnectionHandler: ChannelDuplexHandler, RemovableChannelHandler {
     /// Whether parts have come since the last read, and whether bytes of a head have that is not whole yet.
     private var partsCame = false
     private var headBegan = false
+    /// How much of its answers the client had not taken when the deadline last passed.
+    private var unsentBytes = 0
 
     /// What is read from a client after the last answer, at most.
     private static let lingerBytes = 4 << 20
@@ -90,7 +92,7 @@ final class ConnectionHandler: ChannelDuplexHandler, RemovableChannelHandler {
             return context.fireUserInboundEventTriggered(event)
         }
         inputIsClosed = true
-        if !state.isResponding { close() }
+        if !state.isResponding { closeWhenSent() }
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
@@ -121,17 +123,35 @@ final class ConnectionHandler: ChannelDuplexHandler, RemovableChannelHandler {
         guard now >= deadline else { return }
         switch state {
         case .responding, .done: break
-        case .idle where !headBegan: close()
-        case .lingering: close()
+        case .idle where !headBegan, .lingering:
+            if !isTakingAnswer(now) { close() }
         case .idle, .receiving:
             refuse(Problem(.requestTimeout, "The request did not arrive in time. Send it again."), nil)
         }
     }
 
+    /// Whether the client has taken some of an answer since the last look; it is given more time then. Who reads slowly is
+    /// not cut off, who reads nothing is.
+    private func isTakingAnswer(_ now: NIODeadline) -> Bool {
+        let waiting = context?.bufferedBytes ?? 0
+        guard waiting != unsentBytes else { return false }
+        unsentBytes = waiting
+        deadline = now + services.shard.settings.stallTimeout
+        return true
+    }
+
     /// The server stops: what is being answered is finished.
     func shutDown() {
         isClosing = true
-        if case .idle = state { close() }
+        if case .idle = state { closeWhenSent() }
+    }
+
+    /// Closes as soon as the client has taken what it was answered.
+    private func closeWhenSent() {
+        guard let context, context.bufferedBytes > 0 else { return close() }
+        let this = NIOLoopBound(self, eventLoop: context.eventLoop)
+        state = .lingering
+        context.writeAndFlush(wrapOutboundOut(ByteBuffer())).whenComplete { _ in this.value.close() }
     }
 
     func close() {
@@ -318,7 +338,7 @@ final class ConnectionHandler: ChannelDuplexHandler, RemovableChannelHandler {
         switch state {
         case .idle, .receiving:
             if let failure { return refuse(failure, nil) }
-            if inputIsClosed { return close() }
+            if inputIsClosed { return closeWhenSent() }
         case .responding, .lingering, .done:
             return
         }

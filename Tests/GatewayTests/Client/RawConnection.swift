@@ -15,17 +15,21 @@ actor RawConnection {
     private var received: ArraySlice<UInt8> = []
     private var hasEnded = false
 
-    static func open(port: Int) async throws -> RawConnection {
-        let (channel, input) = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+    /// - Parameter receiveBuffer: What the system may hold of what has not been read, in bytes.
+    static func open(port: Int, receiveBuffer: Int? = nil) async throws -> RawConnection {
+        var bootstrap = ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .channelOption(.allowRemoteHalfClosure, value: true)
             .channelOption(.tcpOption(.tcp_nodelay), value: 1)
-            .connect(host: "127.0.0.1", port: port) { channel in
-                channel.eventLoop.makeCompletedFuture {
-                    let input = Input(eventLoop: channel.eventLoop)
-                    try channel.pipeline.syncOperations.addHandler(input)
-                    return (channel, NIOLoopBound(input, eventLoop: channel.eventLoop))
-                }
+        if let receiveBuffer {
+            bootstrap = bootstrap.channelOption(.socketOption(.so_rcvbuf), value: SocketOptionValue(receiveBuffer))
+        }
+        let (channel, input) = try await bootstrap.connect(host: "127.0.0.1", port: port) { channel in
+            channel.eventLoop.makeCompletedFuture {
+                let input = Input(eventLoop: channel.eventLoop)
+                try channel.pipeline.syncOperations.addHandler(input)
+                return (channel, NIOLoopBound(input, eventLoop: channel.eventLoop))
             }
+        }
         return RawConnection(channel, input)
     }
 
@@ -64,6 +68,25 @@ actor RawConnection {
     }
 
     // MARK: Receiving
+
+    /// Reads nothing from now on, but for a first piece.
+    func stopReading() async throws {
+        try await channel.setOption(.autoRead, value: false).get()
+        channel.read()
+    }
+
+    func startReading() async throws {
+        try await channel.setOption(.autoRead, value: true).get()
+    }
+
+    /// Reads on, a little at a time.
+    func readSlowly(every pause: TimeAmount) {
+        let channel = channel
+        channel.eventLoop.scheduleRepeatedTask(initialDelay: .zero, delay: pause) { task in
+            guard channel.isActive else { return task.cancel() }
+            channel.read()
+        }
+    }
 
     /// Reads the head of a response, without its body.
     func head() async throws -> RawResponse {

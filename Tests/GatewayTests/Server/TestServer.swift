@@ -1,5 +1,6 @@
 import Broker
 import Gateway
+import Hummingbird
 import NIOCore
 import Synchronization
 import Testing
@@ -20,6 +21,7 @@ struct TestServer: Sendable {
         _ configure: (inout GatewayConfiguration) -> Void = { _ in },
         log logConfiguration: MessageLog.Configuration = MessageLog.Configuration(),
         store: (any MessageStore)? = nil,
+        router: Router<GatewayContext> = Router(context: GatewayContext.self),
         _ body: (TestServer) async throws -> Value
     ) async throws -> Value {
         var configuration = GatewayConfiguration()
@@ -30,7 +32,7 @@ struct TestServer: Sendable {
         configure(&configuration)
         let store = try store ?? SQLiteMessageStore(path: SQLiteMessageStore.inMemoryPath)
         let log = try MessageLog(store: store, layer: InMemoryChannelLayer(), configuration: logConfiguration)
-        let gateway = try Gateway(log: log, configuration: configuration)
+        let gateway = try Gateway(log: log, configuration: configuration, router: router)
         let server = TestServer(
             gateway: gateway,
             log: log,
@@ -58,8 +60,8 @@ struct TestServer: Sendable {
 
     // MARK: Requests
 
-    func connect() async throws -> RawConnection {
-        let connection = try await RawConnection.open(port: port)
+    func connect(receiveBuffer: Int? = nil) async throws -> RawConnection {
+        let connection = try await RawConnection.open(port: port, receiveBuffer: receiveBuffer)
         opened.all.withLock { $0.append(connection) }
         return connection
     }
