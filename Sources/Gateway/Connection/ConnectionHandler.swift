@@ -350,10 +350,16 @@ final class ConnectionHandler: ChannelDuplexHandler, RemovableChannelHandler {
 
 extension IncomingRequest {
     var tooLarge: Problem {
-        Problem(
-            .contentTooLarge,
-            "The body is too large: at most \(bodyLimit) bytes are allowed here "
-                + (batch == nil ? "(--max-message-size)." : "(--max-batch-size). Send it in several requests.")
-        )
+        Problem(.contentTooLarge, "The body is too large: at most \(bodyLimit) bytes are allowed here\(limitOption).")
+    }
+
+    /// The option that sets the limit of the body.
+    private var limitOption: String {
+        switch route {
+        case .publish where PublishRequest.BodyKind(head) == .text: " (--max-message-size)"
+        case .publish, nil: " (--max-body-size)"
+        case .publishBatch: " (--max-batch-size)"
+        case .stream, .streamOfGroups: ""
+        }
     }
 }

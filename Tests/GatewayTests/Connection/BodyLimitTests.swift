@@ -110,7 +110,7 @@ struct BodyLimitTests {
                 ["Content-Type: application/json"],
                 body
             )
-            try expectProblem(response, 413, "100 bytes")
+            try expectProblem(response, 413, "100 bytes", "--max-body-size")
         }
     }
 }
