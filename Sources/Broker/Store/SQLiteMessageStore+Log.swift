@@ -10,7 +10,7 @@ extension SQLiteMessageStore {
         guard let lock else { return }
         let frames = logFrames.count
         let isNewlyFailing = writer.withLock { writer in
-            if writer.logFile == nil, frames > 0 { writer.logFile = WriteAheadLogFile(ofDatabaseAt: path) }
+            if writer.logFile == nil, frames > 0 { writer.logFile = WriteAheadLogFile(ofDatabaseAt: file) }
             var record = CommitRecord(
                 epoch: epoch,
                 sequence: writer.newest,
@@ -24,7 +24,7 @@ extension SQLiteMessageStore {
         if isNewlyFailing {
             configuration.logger.error(
                 "The lock file cannot be written: damage to the write-ahead log would not be noticed",
-                metadata: ["file": "\(path)-lock"]
+                metadata: ["file": "\(file)-lock"]
             )
         }
     }

@@ -32,6 +32,7 @@ extension SQLiteMessageStore {
             )
         }
         try SQLiteFailure.checkFolder(of: path)
+        try SQLiteSchema.refuseOthers(path)
         let lock = try DatabaseLock(forDatabaseAt: path)
         let record = lock.record()
         let isNew = (fileSize(path) ?? 0) == 0

@@ -15,6 +15,8 @@ public final class SQLiteMessageStore: MessageStore {
     public let epoch: Epoch
     /// The path as it was given.
     public let path: String
+    /// The file that it leads to.
+    let file: String
     public let configuration: Configuration
     let database: any DatabaseWriter
     let lock: DatabaseLock?
@@ -34,14 +36,16 @@ public final class SQLiteMessageStore: MessageStore {
     ///   it open, or it cannot be written.
     public init(path: String, configuration: Configuration = Configuration()) throws(BrokerError) {
         let opened: Opened
+        let file = Self.file(of: path)
         do {
-            opened = try Self.open(path, configuration)
+            opened = try Self.open(file, configuration)
         } catch let error as BrokerError {
             throw error
         } catch {
             throw SQLiteFailure.opening(path, error)
         }
         self.path = path
+        self.file = file
         self.configuration = configuration
         (epoch, database, lock) = (opened.epoch, opened.database, opened.lock)
         (logFrames, pageSize) = (opened.logFrames, opened.pageSize)
@@ -73,7 +77,14 @@ public final class SQLiteMessageStore: MessageStore {
 
     public func sizes() throws(BrokerError) -> StoreSizes {
         guard path != Self.inMemoryPath else { return StoreSizes(database: 0, writeAheadLog: 0) }
-        return StoreSizes(database: Self.fileSize(path) ?? 0, writeAheadLog: Self.fileSize(path + "-wal") ?? 0)
+        return StoreSizes(database: Self.fileSize(file) ?? 0, writeAheadLog: Self.fileSize(file + "-wal") ?? 0)
+    }
+
+    /// The file that a path leads to: SQLite puts the write-ahead log there, and two servers that come by different paths
+    /// must meet at one lock.
+    private static func file(of path: String) -> String {
+        guard (try? FileManager.default.destinationOfSymbolicLink(atPath: path)) != nil else { return path }
+        return URL(fileURLWithPath: path).resolvingSymlinksInPath().path
     }
 
     static func fileSize(_ path: String) -> Int? {

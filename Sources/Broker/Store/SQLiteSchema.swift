@@ -1,9 +1,39 @@
+import Foundation
 import GRDB
 
 /// The tables, how they came to be, and the name of the database.
 enum SQLiteSchema {
     /// "NTFY": tells our files from other programs' (https://www.sqlite.org/pragma.html#pragma_application_id).
     static let applicationID = 0x4E54_4659
+
+    /// Looks at the header of a file (https://www.sqlite.org/fileformat.html#the_database_header) before SQLite does:
+    /// setting up the write-ahead log would change another program's database for good.
+    ///
+    /// - Throws: ``BrokerError`` with the code `storeUnusable`.
+    static func refuseOthers(_ path: String) throws(BrokerError) {
+        guard let file = FileHandle(forReadingAtPath: path) else { return }
+        defer { try? file.close() }
+        guard let header = (try? file.read(upToCount: 100)).flatMap({ $0.map(Array.init) }), !header.isEmpty else {
+            return
+        }
+        guard header.count == 100, header.starts(with: Array("SQLite format 3\0".utf8)) else {
+            throw BrokerError(
+                .storeUnusable,
+                "'\(path)' is no SQLite database: give another path with --database. The file was not changed."
+            )
+        }
+        func number(_ range: Range<Int>) -> Int { header[range].reduce(0) { $0 << 8 | Int($1) } }
+        let application = number(68..<72)
+        // Ours has no number yet, and one page, where the very first start was cut short. A size of 1 means 65 536.
+        let pageSize = number(16..<18) == 1 ? 65_536 : number(16..<18)
+        let isBegun = application == 0 && SQLiteMessageStore.fileSize(path).map { $0 <= pageSize } ?? false
+        guard application == applicationID || isBegun else { throw otherProgram }
+    }
+
+    private static let otherProgram = BrokerError(
+        .storeUnusable,
+        "The file is another program's SQLite database: give another path with --database."
+    )
 
     /// - Throws: ``BrokerError`` with the code `storeUnusable` for a database that is not ours, or a newer version's.
     static func verify(_ db: Database) throws {
@@ -12,10 +42,7 @@ enum SQLiteSchema {
         let isEmpty =
             try Int.fetchOne(db, sql: "SELECT count(*) FROM sqlite_master WHERE tbl_name <> 'grdb_migrations'") == 0
         guard isEmpty || application == applicationID else {
-            throw BrokerError(
-                .storeUnusable,
-                "The file is another program's SQLite database: give another path with --database."
-            )
+            throw otherProgram
         }
         guard try !migrations().hasBeenSuperseded(db) else {
             throw BrokerError(
