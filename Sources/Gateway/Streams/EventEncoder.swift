@@ -73,7 +73,6 @@ enum EventEncoder {
         return chunk.getSlice(at: lineFeed + 1, length: length) ?? chunk
     }
 
-    static let comment = framed(ByteBuffer(string: ":\n\n"))
     /// The chunk that ends a body.
     static let lastChunk = ByteBuffer(string: "0\r\n\r\n")
 }

@@ -227,6 +227,8 @@ final class EventStream: ChannelInboundHandler {
         for batch in piece.batches {
             write(batch.buffer, context)
             shard.counters.deliveries.add(batch.messages)
+            shard.counters.batches.add(1)
+            shard.counters.deliveredBytes.add(batch.buffer.readableBytes)
         }
         cursor.wrote(upTo: piece.end)
     }

@@ -187,8 +187,9 @@ final class Shard {
         }
         for feed in changedFeeds {
             feed.forgetPieces()
-            if !feed.live.isEmpty { deliver(Self.batches(for: feed), to: feed) }
+            // Before the delivery: a stream that falls behind in it counts what it did not get itself.
             countDrops(in: feed)
+            if !feed.live.isEmpty { deliver(Self.batches(for: feed), to: feed) }
             feed.pending.removeAll(keepingCapacity: true)
         }
         for group in changed { group.finishDelivery() }
