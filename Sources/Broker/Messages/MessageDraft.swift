@@ -11,6 +11,8 @@ public struct MessageDraft: Hashable, Sendable {
     public let event: String
     /// UTF-8 text.
     public let data: ByteBuffer
+    /// What an application stores with the message. A store of another kind than it was made for refuses it.
+    public var attachment: DraftAttachment?
 
     /// - Throws: ``BrokerError``: `invalidEvent` for an event name that is empty, over ``maximumEventLength``, reserved,
     ///   or holds CR, LF or NUL (WHATWG HTML §9.2.5: they would end the field); `invalidData` for data that is not

@@ -57,20 +57,28 @@ extension SQLiteMessageStore {
         _ db: Database
     ) throws -> Result<Message, BrokerError> {
         let group = try row(of: draft.group, &batch, db)
-        do {
-            try insert.execute(
-                arguments: [group, draft.event, Data(buffer: draft.data), createdAt.milliseconds])
-        } catch let error as DatabaseError where db.isInsideTransaction && error.resultCode == .SQLITE_TOOBIG {
-            return .failure(SQLiteFailure.writing(error))
+        func insertRow(_ data: ByteBuffer) throws -> Int64 {
+            try insert.execute(arguments: [group, draft.event, Data(buffer: data), createdAt.milliseconds])
+            return db.lastInsertedRowID
         }
-        let sequence = db.lastInsertedRowID
-        batch.count(draft, sequence, in: group)
+        var data = draft.data
+        let sequence: Int64
+        do {
+            if let attachment = draft.attachment {
+                (sequence, data) = try attachment.write(db, insertRow)
+            } else {
+                sequence = try insertRow(data)
+            }
+        } catch  where db.isInsideTransaction && (draft.attachment != nil || error.isTooBig) {
+            return .failure(error as? BrokerError ?? SQLiteFailure.writing(error))
+        }
+        batch.count(data, sequence, in: group)
         return .success(
             Message(
                 id: MessageID(epoch: epoch, sequence: sequence),
                 group: draft.group,
                 event: draft.event,
-                data: draft.data,
+                data: data,
                 createdAt: createdAt
             )
         )
@@ -105,10 +113,10 @@ extension SQLiteMessageStore {
             var last: Int64
         }
 
-        mutating func count(_ draft: MessageDraft, _ sequence: Int64, in group: Int64) {
+        mutating func count(_ data: ByteBuffer, _ sequence: Int64, in group: Int64) {
             var addition = additions[group] ?? Addition(first: sequence, last: sequence)
             addition.messages += 1
-            addition.bytes += draft.data.readableBytes
+            addition.bytes += data.readableBytes
             addition.last = sequence
             additions[group] = addition
         }
@@ -126,4 +134,23 @@ extension SQLiteMessageStore {
             }
         }
     }
+}
+
+extension DraftAttachment {
+    /// Writes the application's part around the message's row. A savepoint takes all of it back where a part fails.
+    fileprivate func write(_ db: Database, _ insertRow: (ByteBuffer) throws -> Int64) throws -> (Int64, ByteBuffer) {
+        var written: (Int64, ByteBuffer) = (0, ByteBuffer())
+        try db.inSavepoint {
+            let data = try self.data(db)
+            let sequence = try insertRow(data)
+            try stored(db, sequence)
+            written = (sequence, data)
+            return .commit
+        }
+        return written
+    }
+}
+
+extension Error {
+    fileprivate var isTooBig: Bool { (self as? DatabaseError)?.resultCode == .SQLITE_TOOBIG }
 }
