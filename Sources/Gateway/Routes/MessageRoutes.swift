@@ -6,6 +6,7 @@ import NIOCore
 /// History, and single messages.
 struct MessageRoutes: Sendable {
     let log: MessageLog
+    let reserved: ReservedGroups
 
     private static let defaultLimit = 100
     private static let maximumLimit = 1000
@@ -19,7 +20,10 @@ struct MessageRoutes: Sendable {
             "/groups/:group/messages/:id",
             [
                 .get: { try await message($0, $1) },
-                .delete: { _, _ in throw Problem.notImplemented("Deleting a message") },
+                .delete: { request, context in
+                    _ = try group(request, context)
+                    throw Problem.notImplemented("Deleting a message")
+                },
             ]
         )
         router.resource(
@@ -28,10 +32,16 @@ struct MessageRoutes: Sendable {
         )
     }
 
+    private func group(_ request: Request, _ context: GatewayContext) throws -> GroupName {
+        let group = try GroupName(request.pathText("group", context))
+        try reserved.check(group)
+        return group
+    }
+
     // MARK: History
 
     private func history(_ request: Request, _ context: GatewayContext) async throws -> Answer {
-        let group = try GroupName(request.pathText("group", context))
+        let group = try group(request, context)
         let query = try request.query()
         let limit = try Self.limit(query["limit"])
         let page: LogPage
@@ -131,7 +141,7 @@ struct MessageRoutes: Sendable {
     // MARK: One message
 
     private func message(_ request: Request, _ context: GatewayContext) async throws -> Answer {
-        let group = try GroupName(request.pathText("group", context))
+        let group = try group(request, context)
         let text = request.pathText("id", context)
         guard let id = try? MessageID(text), id.epoch == log.store.epoch, id.sequence <= log.frontier.sequence,
             let message = try await log.store.message(id.sequence, in: group)

@@ -32,8 +32,8 @@ struct PublishRequest {
     let isStored: Bool
 
     /// What can be refused before the body has come.
-    static func checkHead(_ head: HTTPRequestHead, group: String) throws(Problem) {
-        _ = try Self.group(group)
+    static func checkHead(_ head: HTTPRequestHead, group: String, _ reserved: ReservedGroups) throws(Problem) {
+        try reserved.check(try Self.group(group))
         guard !head.headers.contains(name: "idempotency-key") else {
             throw .notImplemented("Idempotency-Key")
         }

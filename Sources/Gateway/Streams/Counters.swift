@@ -1,3 +1,4 @@
+import NIOCore
 public import Synchronization
 
 /// What the gateway counts, over all event loops. Reading never waits; figures of one moment need not agree exactly.
@@ -37,6 +38,19 @@ public final class Counters: Sendable {
     public let recentEvictions = Atomic<Int>(0)
     /// Connections refused over the limit.
     public let refusedConnections = Atomic<Int>(0)
+    /// Messages published over HTTP and stored.
+    public let publishes = Atomic<Int>(0)
+    /// How long those took from the request to the answer, in microseconds in all.
+    public let publishMicroseconds = Atomic<Int>(0)
+
+    public init() {}
+}
+
+extension Counters {
+    func countPublish(since began: NIODeadline) {
+        publishes.add(1)
+        publishMicroseconds.add(Int((NIODeadline.now() - began).nanoseconds / 1000))
+    }
 }
 
 extension Atomic<Int> {

@@ -20,6 +20,7 @@ final class PageReads {
     private struct Key: Hashable {
         let feed: Feed.Key
         let after: Int64
+        let revision: Int
     }
 
     /// A page has at most so many messages.
@@ -49,7 +50,7 @@ final class PageReads {
         maximumBytes: Int,
         then complete: @escaping (Page) -> Void
     ) {
-        let key = Key(feed: feed.key, after: after)
+        let key = Key(feed: feed.key, after: after, revision: feed.key.style.revision)
         // A page that ends where its read ended may lack what has come since; one that ends earlier is whole.
         if let page = recent[key], page.piece.end <= through { return complete(page) }
         waiting[key, default: []].append(complete)
