@@ -30,4 +30,7 @@ public struct FormFields: Sendable {
 
     /// The first field of a name.
     public subscript(name: String) -> String? { fields.first { $0.name == name }?.value }
+
+    /// All fields of a name, in their order.
+    public func values(of name: String) -> [String] { fields.filter { $0.name == name }.map(\.value) }
 }

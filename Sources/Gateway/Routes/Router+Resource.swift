@@ -11,7 +11,13 @@ extension Router where Context == GatewayContext {
         _ handlers: [HTTPRequest.Method: @Sendable (Request, GatewayContext) async throws -> Response]
     ) {
         let handlers = handlers.mapValues { handler -> Handler in
-            { request, context in try await Answer(collecting: handler(request, context)) }
+            { request, context in
+                do {
+                    return try await Answer(collecting: handler(request, context))
+                } catch let error as HTTPError {
+                    throw Problem(error)
+                }
+            }
         }
         resource(path, handlers)
     }

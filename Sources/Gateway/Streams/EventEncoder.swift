@@ -53,17 +53,19 @@ enum EventEncoder {
         var payload = ByteBuffer()
         payload.reserveCapacity(message.data.readableBytes + message.event.utf8.count + 64)
         if let id = message.id { payload.writeString("id: \(id)\n") }
-        if message.event != Message.defaultEvent { payload.writeEventLine(message.event) }
         switch format {
         case .plain:
+            payload.writeEventLine(message.event)
             payload.writeDataLines(message.data)
         case .envelope:
+            payload.writeEventLine(message.event)
             payload.writeString("data: ")
             payload.writeJSON(message)
             payload.writeString("\n")
         case .composed(let composition):
-            guard let data = composition.composer.payload(of: message) else { return framed(position(of: message)) }
-            payload.writeDataLines(data)
+            guard let event = composition.composer.compose(message) else { return framed(position(of: message)) }
+            payload.writeEventLine(event.event)
+            payload.writeDataLines(event.data)
         }
         payload.writeString("\n")
         return framed(payload)
@@ -102,6 +104,7 @@ extension ByteBuffer {
     /// A draft's event name holds no line end and no NUL; a message that a program sends through the channel layer may, and
     /// must not end the field: there U+FFFD stands for each of them.
     fileprivate mutating func writeEventLine(_ event: String) {
+        guard event != Message.defaultEvent else { return }
         writeString("event: ")
         if event.utf8.contains(where: { $0 == 0x0A || $0 == 0x0D || $0 == 0 }) {
             let isUnsafe: (Unicode.Scalar) -> Bool = { $0 == "\n" || $0 == "\r" || $0 == "\0" }
