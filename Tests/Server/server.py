@@ -30,10 +30,11 @@ def free_port():
 class Server:
     """`notify-cli serve` on one port and one database. It can be started again after it was stopped or killed."""
 
-    def __init__(self, binary: Path, database: Path, allow_origin: str | None = None):
+    def __init__(self, binary: Path, database: Path, allow_origin: str | None = None, options: tuple[str, ...] = ()):
         self.binary = binary
         self.database = database
         self.allow_origin = allow_origin
+        self.options = options
         self.port = free_port()
         self.process = None
         self.log = []
@@ -44,7 +45,7 @@ class Server:
 
     def start(self):
         """Starts the server and returns when it has printed its address."""
-        command = [self.binary, "serve", "--port", str(self.port), "--database", self.database]
+        command = [self.binary, "serve", "--port", str(self.port), "--database", self.database, *self.options]
         if self.allow_origin:
             command += ["--allow-origin", self.allow_origin]
         self.process = subprocess.Popen(

@@ -30,6 +30,8 @@ extension AdminPages {
             "value": "\(message.sequence).\(message.group)", "sequence": message.sequence,
             "group": "\(message.group)", "text": message.text, "time": "\(message.createdAt)",
             "shownTime": shown(message.createdAt),
+            // What is folded can be scrolled, by the keyboard too.
+            "isLong": message.text.utf8.count > 300 || message.text.count(where: \.isNewline) > 5,
         ]
         if message.event != Message.defaultEvent { row["event"] = message.event }
         if let author = message.author, let id = message.authorID {

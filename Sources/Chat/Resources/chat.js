@@ -116,7 +116,7 @@
         list.append(items);
         added.forEach(setFollows);
         find("empty").hidden = list.childElementCount > 0;
-        if (follow || list.getAttribute("aria-live") === "off") return scrollToNewest();
+        if (follow || find("log").getAttribute("aria-live") === "off") return scrollToNewest();
         unread += others;
         showUnread();
     }
@@ -220,7 +220,7 @@
     function settleSoon() {
         clearTimeout(quietTimer);
         quietTimer = setTimeout(() => {
-            list.setAttribute("aria-live", "polite");
+            find("log").setAttribute("aria-live", "polite");
             if (missed === null) return;
             const count = missed;
             missed = null;

@@ -45,7 +45,7 @@
             : samples.at(-1)?.[figure];
         chart.querySelector(".figure").textContent = text(figure, latest);
         const top = Math.max(...values, 1e-9) * 1.15;
-        const x = (index) => 240 - (values.length - 1 - index) * (240 / (kept - 1));
+        const x = (index) => 240 - (values.length - 1 - index) * (240 / Math.max(values.length - 1, 20));
         const points = values.map((value, index) => `${x(index).toFixed(1)},${(62 - value / top * 58).toFixed(1)}`);
         if (points.length < 2) return;
         part(chart, "polygon", "area").setAttribute("points", `${x(0)},64 ${points.join(" ")} 240,64`);
