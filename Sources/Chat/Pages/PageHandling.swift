@@ -42,9 +42,9 @@ extension Request {
     /// Whether a person waits for a page, and no script for an answer.
     fileprivate var wantsPage: Bool { headers[.accept]?.contains("text/html") ?? false }
 
-    /// The query's fields.
+    /// A field of the query; empty where there is none, or where the query is no query.
     func query(_ name: String) -> String {
-        uri.queryParameters[name[...]].map { String($0) } ?? ""
+        (try? FormFields(queryOf: self))?[name] ?? ""
     }
 }
 

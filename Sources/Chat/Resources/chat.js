@@ -298,6 +298,7 @@
             const text = error.status ? error.message : "The server cannot be reached.";
             become("error", `Not sent. ${text}`);
             if (error.status === 403) endSession();
+            again.hidden = error.status === 403;
         }
         area.focus();
     }

@@ -28,6 +28,13 @@ public struct FormFields: Sendable {
         }
     }
 
+    /// The fields of a request's query, as a form with the method GET sends them.
+    ///
+    /// - Throws: What a route may throw: 400 where an escape is broken or not UTF-8.
+    public init(queryOf request: Request) throws {
+        fields = try RequestTarget(request.head.path ?? "/").fields()
+    }
+
     /// The first field of a name.
     public subscript(name: String) -> String? { fields.first { $0.name == name }?.value }
 

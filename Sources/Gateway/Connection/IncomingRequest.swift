@@ -62,7 +62,7 @@ enum LoopRoute: Hashable {
     /// A stream on an application's path.
     case granted(path: String)
 
-    init?(_ method: HTTPMethod, _ path: Substring, _ streams: [String: StreamRoute]) {
+    init?(_ method: HTTPMethod, _ path: Substring, _ streams: [String: StreamRoute] = [:]) {
         switch method {
         case .GET, .HEAD:
             if path == "/events" {
