@@ -1,7 +1,7 @@
 # Needs Swift 6.2 or newer, git, make and a shell. `scripts/require` installs the rest, and says so before it does.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test build format lint test-swift test-cli test-browser test-thread
+.PHONY: help run test build format lint test-swift test-cli test-browser test-thread soak load budgets
 
 ARGS ?=
 SWIFT_FILES := Sources Tests Package.swift
@@ -47,6 +47,22 @@ test-browser: $(VENV)/ready  ## Runs the browser tests against the debug build o
 test-thread:  ## Runs the Swift tests under the thread sanitizer, in a build folder of their own.
 	@scripts/require swift sqlite
 	swift test --disable-xctest --sanitize=thread -Xswiftc -DTHREAD_SANITIZER --scratch-path .build-thread $(ARGS)
+
+soak: build  ## Loads the server for a minute and accounts for every message. Longer: make soak ARGS="--minutes 30"
+	@scripts/require python3
+	scripts/load/soak $(ARGS)
+
+load: build  ## Runs the other load scripts: broken connections, many streams, stalled readers, dead peers.
+	@scripts/require python3 ip
+	scripts/load/aborts
+	scripts/load/crowd
+	scripts/load/stalled
+	scripts/load/stalled --stalled 100
+	scripts/load/dead-peer
+
+budgets: build  ## Counts the instructions of a publish and of a delivery, and compares them with their budgets.
+	@scripts/require python3
+	scripts/load/budgets $(ARGS)
 
 $(VENV)/ready: Tests/browser/requirements.txt
 	@scripts/require python

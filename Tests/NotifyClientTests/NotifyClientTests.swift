@@ -163,15 +163,16 @@ struct NotifyClientTests {
     }
 
     @Test func `no server`() async throws {
-        let url = try await ScriptedServer.run(script: { _, _ in }) { $0.url }
-        let client = try NotifyClient(url: url)
-        let error = try await Self.error { try await client.publish(group: "g", data: "x") }
-        try await client.shutdown()
-        #expect(error.code == .unreachable)
-        #expect(
-            error.message
-                == "No server answers at \(url): start one with 'notify-cli serve', or give its address with --url."
-        )
+        try await withRefusingPort { url in
+            let client = try NotifyClient(url: url)
+            let error = try await Self.error { try await client.publish(group: "g", data: "x") }
+            try await client.shutdown()
+            #expect(error.code == .unreachable)
+            #expect(
+                error.message == "No server answers at \(url): start one with 'notify-cli serve', or give its address "
+                    + "with --url."
+            )
+        }
     }
 
     @Test func `no such host`() async throws {

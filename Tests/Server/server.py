@@ -28,24 +28,32 @@ def free_port():
 
 
 class Server:
-    """`notify-cli serve` on one port and one database. It can be started again after it was stopped or killed."""
+    """`notify-cli serve` on one port and one database. It can be started again after it was stopped or killed.
 
-    def __init__(self, binary: Path, database: Path, allow_origin: str | None = None, options: tuple[str, ...] = ()):
+    `prefix` goes before the command: a network namespace, a profiler.
+    """
+
+    def __init__(
+        self, binary: Path, database: Path, allow_origin: str | None = None, *, host="127.0.0.1", options=(), prefix=()
+    ):
         self.binary = binary
         self.database = database
         self.allow_origin = allow_origin
-        self.options = options
+        self.host = host
+        self.options = list(options)
+        self.prefix = list(prefix)
         self.port = free_port()
         self.process = None
         self.log = []
 
     @property
     def url(self):
-        return f"http://127.0.0.1:{self.port}"
+        return f"http://{self.host}:{self.port}"
 
     def start(self):
         """Starts the server and returns when it has printed its address."""
-        command = [self.binary, "serve", "--port", str(self.port), "--database", self.database, *self.options]
+        command = [*self.prefix, self.binary, "serve", "--host", self.host, "--port", str(self.port)]
+        command += ["--database", self.database, *self.options]
         if self.allow_origin:
             command += ["--allow-origin", self.allow_origin]
         self.process = subprocess.Popen(
@@ -60,7 +68,7 @@ class Server:
                 raise AssertionError(f"The server printed no address within {PATIENCE} s.") from None
             if line is None:
                 raise AssertionError("The server ended before it printed its address.")
-            if match := re.search(r"http://127\.0\.0\.1:(\d+)", line):
+            if match := re.search(rf"http://{re.escape(self.host)}:(\d+)", line):
                 assert int(match[1]) == self.port, f"asked for port {self.port}, the server printed {match[0]}"
                 return self
 
@@ -88,7 +96,7 @@ class Server:
 
     def publish(self, text, event="greeting", group="my-group"):
         """Publishes a message and returns its id."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
+        connection = http.client.HTTPConnection(self.host, self.port, timeout=PATIENCE)
         body = json.dumps({"event": event, "data": text})
         connection.request("POST", f"/groups/{group}/messages", body, {"Content-Type": "application/json"})
         response = connection.getresponse()

@@ -249,7 +249,6 @@ final class EventStream: ChannelInboundHandler {
         let verdict = health.check(
             now,
             waitingBytes: context.bufferedBytes,
-            lastWrite: lastWrite,
             mayPin: mayPin,
             peer: { context.peerIsSilent }
         )

@@ -3,8 +3,10 @@ import NIOPosix
 
 /// Tells a peer that is gone from one that is slow. A pure state machine.
 ///
-/// A peer that is gone acknowledges nothing any more: it is noticed within two heartbeats, the first of which sends what
-/// is not acknowledged. A peer that acknowledges and reads nothing keeps its stream until the stall time-out.
+/// A peer that is gone acknowledges nothing any more: it is noticed within about two heartbeats, the first of which
+/// sends what is not acknowledged. A stream that was quiet has an old last acknowledgement when its next bytes are lost
+/// on the way, so that tells nothing: the peer has to be silent at two looks, half a heartbeat apart. A peer that
+/// acknowledges and reads nothing keeps its stream until the stall time-out.
 /// `TCP_USER_TIMEOUT` cannot tell the two apart while data waits, since it also counts unanswered window probes.
 struct PeerHealth {
     enum Verdict: Equatable {
@@ -20,6 +22,8 @@ struct PeerHealth {
     /// Since when nothing of what waits was taken; nil where nothing waits.
     private var blockedSince: NIODeadline?
     private var nextPeerCheck: NIODeadline?
+    /// The first look at which the peer was silent; nil once it has answered.
+    private var silentSince: NIODeadline?
 
     init(heartbeat: TimeAmount, stallTimeout: TimeAmount) {
         self.heartbeat = heartbeat
@@ -30,7 +34,6 @@ struct PeerHealth {
     mutating func check(
         _ now: NIODeadline,
         waitingBytes: Int,
-        lastWrite: NIODeadline,
         mayPin: Int,
         peer isSilent: () -> PeerSilence
     ) -> Verdict {
@@ -44,9 +47,20 @@ struct PeerHealth {
         if waitingBytes > mayPin { return .pinsTooMuch }
         if nextPeerCheck.map({ now >= $0 }) ?? true {
             nextPeerCheck = now + heartbeat / 2
-            if case .unanswered(let time) = isSilent(), time > heartbeat / 2 { return .gone }
+            if remainsSilent(isSilent(), now) { return .gone }
         }
         return .fine(waitingBytes: waitingBytes)
+    }
+
+    /// Whether the peer was silent at the look before, too, and did not answer in between.
+    private mutating func remainsSilent(_ silence: PeerSilence, _ now: NIODeadline) -> Bool {
+        guard case .unanswered(let time) = silence else {
+            silentSince = nil
+            return false
+        }
+        if let silentSince, now - time <= silentSince { return true }
+        silentSince = now
+        return false
     }
 }
 

@@ -96,13 +96,14 @@ struct ClientCommandTests {
         ["send", "--group", "g", "--data", "x"], ["listen", "--group", "g"], ["history", "--group", "g"], ["groups"],
     ])
     func `no server`(arguments: [String]) async throws {
-        let url = try await ScriptedServer.run(script: { _, _ in }) { $0.url }
-        let run = try await CommandRun.run(arguments + ["--url", url])
-        #expect(run.status == 1)
-        #expect(
-            run.errors == "Error: No server answers at \(url): start one with 'notify-cli serve', or give its address "
-                + "with --url.\n"
-        )
+        try await withRefusingPort { url in
+            let run = try await CommandRun.run(arguments + ["--url", url])
+            #expect(run.status == 1)
+            #expect(
+                run.errors == "Error: No server answers at \(url): start one with 'notify-cli serve', or give its "
+                    + "address with --url.\n"
+            )
+        }
     }
 
     @Test func `standard input that is no text`() async throws {
@@ -145,19 +146,9 @@ struct ClientCommandTests {
                 try await exchange.closed()
             }
             try await ScriptedServer.run(script: script) { server in
-                let process = Process()
-                process.executableURL = try CommandRun.executable
-                process.arguments = ["listen", "--group", "g", "--url", server.url]
-                let (stdout, stderr) = (Pipe(), Pipe())
-                process.standardOutput = stdout
-                process.standardError = stderr
-                try process.run()
-                let first = await CommandRun.onThread { stdout.fileHandleForReading.availableData }
-                #expect(String(decoding: first, as: UTF8.self).hasPrefix("e-1  "))
-                try stdout.fileHandleForReading.close()
-                await CommandRun.onThread { process.waitUntilExit() }
-                #expect(process.terminationStatus == 0)
-                #expect(stderr.fileHandleForReading.availableData.isEmpty)
+                let run = try await CommandRun.runUntilFirstLine(["listen", "--group", "g", "--url", server.url])
+                #expect(run.output.hasPrefix("e-1  "))
+                #expect(run.errors == "status 0\n")
             }
         }
     }
