@@ -5,7 +5,7 @@ public struct BrokerError: Error, Sendable, CustomStringConvertible {
     public struct Code: Hashable, Sendable, CustomStringConvertible {
         private enum Value: String {
             case invalidName, invalidEvent, invalidData, invalidID, messageTooLarge, channelFull, closed
-            case storeUnavailable, storeUnusable, overloaded
+            case storeUnavailable, storeUnusable, overloaded, invalidTTL, invalidIdempotencyKey, idempotencyKeyReused
         }
 
         private let value: Value
@@ -16,6 +16,12 @@ public struct BrokerError: Error, Sendable, CustomStringConvertible {
         public static let invalidEvent = Code(value: .invalidEvent)
         /// Data that is not UTF-8 where text is needed, or not the JSON that was asked for.
         public static let invalidData = Code(value: .invalidData)
+        /// A time to live that is not above zero, or longer than anything lasts.
+        public static let invalidTTL = Code(value: .invalidTTL)
+        /// An idempotency key that is empty or too long.
+        public static let invalidIdempotencyKey = Code(value: .invalidIdempotencyKey)
+        /// An idempotency key that came with another event, data or ttl within the last 24 h. Nothing was stored.
+        public static let idempotencyKeyReused = Code(value: .idempotencyKeyReused)
         /// Text that is no message id.
         public static let invalidID = Code(value: .invalidID)
         /// A message over the configured size. Never retried with success: make the message smaller.
@@ -39,11 +45,20 @@ public struct BrokerError: Error, Sendable, CustomStringConvertible {
     public let message: String
     /// The error of the library or system below, if there is one.
     public let underlying: (any Error)?
+    /// Which of several drafts that were to be published together was refused, counted from 0. Nil where it was none of
+    /// them in particular.
+    public let index: Int?
 
-    public init(_ code: Code, _ message: String, underlying: (any Error)? = nil) {
+    public init(_ code: Code, _ message: String, underlying: (any Error)? = nil, index: Int? = nil) {
         self.code = code
         self.message = message
         self.underlying = underlying
+        self.index = index
+    }
+
+    /// The same error, of one draft among several.
+    func at(_ index: Int) -> BrokerError {
+        BrokerError(code, message, underlying: underlying, index: index)
     }
 
     public var description: String {

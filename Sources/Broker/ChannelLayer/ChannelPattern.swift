@@ -1,4 +1,4 @@
-/// A pattern for channel names, as in `http.request` or `websocket.send!*`.
+/// A pattern for channel names, as in `http.request` or `websocket.send!*`, or for group names.
 ///
 /// `*` stands for any number of characters, `?` for one, `[abc]`, `[a-z]` and `[!a-z]` for one that is, or is not, in the
 /// set; everything else for itself. The whole name has to match. These are the patterns of Channels' `channel_capacity`
@@ -34,8 +34,12 @@ public struct ChannelPattern: Sendable, Hashable, ExpressibleByStringLiteral, Cu
     }
 
     /// Whether the whole name matches. Takes at most pattern length × name length steps, whatever the pattern.
-    public func matches(_ channel: ChannelName) -> Bool {
-        let name = Array(channel.description.utf8)
+    public func matches(_ channel: ChannelName) -> Bool { matches(Array(channel.description.utf8)) }
+
+    /// As for channels.
+    public func matches(_ group: GroupName) -> Bool { matches(Array(group.description.utf8)) }
+
+    private func matches(_ name: [UInt8]) -> Bool {
         var (position, element) = (0, 0)
         // Where to go on when what follows the last `*` fails: only the last one needs to be tried again, since an
         // earlier one that takes more leaves less for all that follows.

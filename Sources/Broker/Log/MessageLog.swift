@@ -22,12 +22,34 @@ public final class MessageLog: Sendable {
         }
     }
 
-    public typealias Outcome = Result<Message, BrokerError>
+    public typealias Outcome = Result<Published, BrokerError>
+    /// For several drafts, in their order.
+    public typealias BatchOutcome = Result<[Published], BrokerError>
 
     private struct Reply: Sendable {
+        enum Completion: Sendable {
+            case one(@Sendable (Outcome) -> Void)
+            case all(@Sendable (BatchOutcome) -> Void)
+        }
+
         /// Where the publisher wants its answer; nil: wherever it comes.
         let eventLoop: (any EventLoop)?
-        let complete: @Sendable (Outcome) -> Void
+        let completion: Completion
+
+        func complete(with outcomes: ArraySlice<Outcome>) {
+            switch completion {
+            case .one(let complete):
+                if let outcome = outcomes.first { complete(outcome) }
+            case .all(let complete):
+                complete(BatchOutcome { () throws(BrokerError) in try Self.all(of: outcomes) })
+            }
+        }
+
+        private static func all(of outcomes: ArraySlice<Outcome>) throws(BrokerError) -> [Published] {
+            var all: [Published] = []
+            for outcome in outcomes { all.append(try outcome.get()) }
+            return all
+        }
     }
 
     public let store: any MessageStore
@@ -35,6 +57,7 @@ public final class MessageLog: Sendable {
     public let configuration: Configuration
     private let queue: Mutex<PublishQueue<Reply>>
     private let frontierSequence: Mutex<Int64>
+    let removalObservers = Mutex<[@Sendable ([Removal]) -> Void]>([])
 
     /// - Throws: ``BrokerError`` if the store cannot be read.
     public init(
@@ -63,12 +86,28 @@ public final class MessageLog: Sendable {
     ///
     /// Cancelling the calling task does not take the message back: it is stored and published, or neither.
     ///
-    /// - Returns: The message with its id, once it is durable and handed over.
-    /// - Throws: ``BrokerError``: `messageTooLarge`, `storeUnavailable`, `overloaded`, `closed`. Nothing was published.
+    /// - Returns: The message with its id, once it is durable and handed over. With an idempotency key that was used
+    ///   before, the message of the first publish; ``publish(_:on:complete:)`` tells which it is.
+    /// - Throws: ``BrokerError``: `messageTooLarge`, `idempotencyKeyReused`, `storeUnavailable`, `overloaded`, `closed`.
+    ///   Nothing was published.
     @discardableResult
     public func publish(_ draft: MessageDraft) async throws(BrokerError) -> Message {
         let outcome = await withCheckedContinuation { continuation in
             publish(draft, on: nil) { continuation.resume(returning: $0) }
+        }
+        return try outcome.get().message
+    }
+
+    /// Publishes several messages in one transaction: all of them or none.
+    ///
+    /// They get ascending ids with nothing between them, and reach every subscriber together.
+    ///
+    /// - Returns: What became of each, in order.
+    /// - Throws: ``BrokerError`` as for a single one. `index` names the draft that was refused; nothing was published.
+    @discardableResult
+    public func publish(contentsOf drafts: [MessageDraft]) async throws(BrokerError) -> [Published] {
+        let outcome = await withCheckedContinuation { continuation in
+            publish(contentsOf: drafts, on: nil) { continuation.resume(returning: $0) }
         }
         return try outcome.get()
     }
@@ -82,8 +121,30 @@ public final class MessageLog: Sendable {
     ) {
         do {
             try checkSize(of: draft)
-            let reply = Reply(eventLoop: eventLoop, complete: complete)
+            let reply = Reply(eventLoop: eventLoop, completion: .one(complete))
             switch try queue.withLock({ queue throws(BrokerError) in try queue.add(draft, reply: reply) }) {
+            case .startWriter: startWriter()
+            case .wait: break
+            }
+        } catch {
+            complete(.failure(error))
+        }
+    }
+
+    /// As ``publish(contentsOf:)``, for callers on an event loop: `complete` is called once, on `eventLoop` if one is
+    /// given, or at once where nothing has to be stored.
+    public func publish(
+        contentsOf drafts: [MessageDraft],
+        on eventLoop: (any EventLoop)?,
+        complete: @escaping @Sendable (BatchOutcome) -> Void
+    ) {
+        guard !drafts.isEmpty else { return complete(.success([])) }
+        do throws(BrokerError) {
+            for (index, draft) in drafts.enumerated() {
+                do throws(BrokerError) { try checkSize(of: draft) } catch { throw error.at(index) }
+            }
+            let reply = Reply(eventLoop: eventLoop, completion: .all(complete))
+            switch try queue.withLock({ queue throws(BrokerError) in try queue.add(together: drafts, reply: reply) }) {
             case .startWriter: startWriter()
             case .wait: break
             }
@@ -142,7 +203,9 @@ public final class MessageLog: Sendable {
 
     /// Runs on the store's writer, batch after batch, so ids reach the layer in their order.
     private func handOver(_ outcomes: [Outcome]) {
-        let messages = outcomes.compactMap { try? $0.get() }
+        var messages: [Message] = []
+        messages.reserveCapacity(outcomes.count)
+        for case .success(let published) in outcomes where !published.isReplay { messages.append(published.message) }
         if let last = messages.last?.id {
             frontierSequence.withLock { frontier in
                 frontier = last.sequence
@@ -153,21 +216,24 @@ public final class MessageLog: Sendable {
     }
 
     private func answer(_ publishes: [PublishQueue<Reply>.Publish], _ outcomes: [Outcome]) {
-        var byLoop: [(eventLoop: any EventLoop, answers: [(Reply, Outcome)])] = []
-        for (publish, outcome) in zip(publishes, outcomes) {
-            guard let eventLoop = publish.reply.eventLoop else {
-                publish.reply.complete(outcome)
+        var byLoop: [(eventLoop: any EventLoop, answers: [(Reply, ArraySlice<Outcome>)])] = []
+        for (index, publish) in publishes.enumerated() {
+            // The others of a unit have no reply of their own: the first one's answers for all.
+            guard let reply = publish.reply else { continue }
+            let own = outcomes[index..<(index + publish.count)]
+            guard let eventLoop = reply.eventLoop else {
+                reply.complete(with: own)
                 continue
             }
             if let index = byLoop.firstIndex(where: { $0.eventLoop === eventLoop }) {
-                byLoop[index].answers.append((publish.reply, outcome))
+                byLoop[index].answers.append((reply, own))
             } else {
-                byLoop.append((eventLoop, [(publish.reply, outcome)]))
+                byLoop.append((eventLoop, [(reply, own)]))
             }
         }
         for (eventLoop, answers) in byLoop {
             eventLoop.execute {
-                for (reply, outcome) in answers { reply.complete(outcome) }
+                for (reply, own) in answers { reply.complete(with: own) }
             }
         }
     }

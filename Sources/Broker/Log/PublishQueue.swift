@@ -3,15 +3,19 @@ import NIOCore
 /// What waits for the writer: batches form here while the one before them commits (group commit).
 ///
 /// A pure state machine. Load sizes the batch: a publish that finds the writer idle starts it at once, so nobody waits
-/// for a timer, and what arrives during a commit goes into the next one together.
+/// for a timer, and what arrives during a commit goes into the next one together. Drafts that were added together stay
+/// together: a batch takes all of them or none.
 struct PublishQueue<Reply> {
     struct Publish {
         let draft: MessageDraft
-        let reply: Reply
+        /// Nil for all but the first of those that were added together.
+        let reply: Reply?
+        /// How many were added together, beginning with this one; 0 for the others of them.
+        let count: Int
     }
 
-    /// One transaction takes at most so many messages and, unless a single one is bigger, so many bytes: it bounds how
-    /// long the first of them waits for the last.
+    /// One transaction takes at most so many messages and so many bytes, unless what was added together is more: it bounds
+    /// how long the first of them waits for the last.
     static var batchMessages: Int { 1000 }
     static var batchBytes: Int { 4 << 20 }
 
@@ -42,8 +46,25 @@ struct PublishQueue<Reply> {
 
     /// - Throws: ``BrokerError``: `closed` after ``close()``, `overloaded` over the bound.
     mutating func add(_ draft: MessageDraft, reply: Reply) throws(BrokerError) -> AddAction {
+        try admit(Self.cost(of: draft))
+        waiting.append(Publish(draft: draft, reply: reply, count: 1))
+        return startIfIdle()
+    }
+
+    /// As for one, with drafts that are committed together or not at all. There is at least one.
+    mutating func add(together drafts: [MessageDraft], reply: Reply) throws(BrokerError) -> AddAction {
+        try admit(drafts.reduce(0) { $0 + Self.cost(of: $1) })
+        for (index, draft) in drafts.enumerated() {
+            let isFirst = index == 0
+            waiting.append(
+                Publish(draft: draft, reply: isFirst ? reply : nil, count: isFirst ? drafts.count : 0)
+            )
+        }
+        return startIfIdle()
+    }
+
+    private mutating func admit(_ cost: Int) throws(BrokerError) {
         guard !isClosed else { throw BrokerError(.closed, "The server is stopping: send it again in a moment.") }
-        let cost = Self.cost(of: draft)
         guard bytes == 0 || bytes + cost <= maximumBytes else {
             throw BrokerError(
                 .overloaded,
@@ -52,14 +73,16 @@ struct PublishQueue<Reply> {
             )
         }
         bytes += cost
-        waiting.append(Publish(draft: draft, reply: reply))
+    }
+
+    private mutating func startIfIdle() -> AddAction {
         guard !isWriting else { return .wait }
         isWriting = true
         return .startWriter
     }
 
     /// The next batch; nil if nothing waits: the writer is idle from then on.
-    mutating func takeBatch() -> [MessageDraft]? {
+    mutating func takeBatch() -> AppendBatch? {
         guard first < waiting.count else {
             waiting.removeAll(keepingCapacity: waiting.capacity <= Self.batchMessages)
             first = 0
@@ -68,10 +91,13 @@ struct PublishQueue<Reply> {
         }
         var size = 0
         var end = first
-        while end < waiting.count, end - first < Self.batchMessages {
-            size += waiting[end].draft.data.readableBytes
-            guard end == first || size <= Self.batchBytes else { break }
-            end += 1
+        var units: [Range<Int>] = []
+        while end < waiting.count {
+            let next = end + waiting[end].count
+            for index in end..<next { size += waiting[index].draft.data.readableBytes }
+            guard end == first || (next - first <= Self.batchMessages && size <= Self.batchBytes) else { break }
+            if next - end > 1 { units.append((end - first)..<(next - first)) }
+            end = next
         }
         committing = Array(waiting[first..<end])
         first = end
@@ -79,7 +105,7 @@ struct PublishQueue<Reply> {
             waiting.removeAll(keepingCapacity: true)
             first = 0
         }
-        return committing.map(\.draft)
+        return AppendBatch(drafts: committing.map(\.draft), units: units)
     }
 
     /// Those whose batch has been committed, or has failed.
@@ -95,6 +121,6 @@ struct PublishQueue<Reply> {
 
     /// A publish that waits holds its data and about this much beside it.
     private static func cost(of draft: MessageDraft) -> Int {
-        draft.data.readableBytes + 256
+        draft.data.readableBytes + (draft.idempotencyKey?.utf8.count ?? 0) + 256
     }
 }

@@ -20,6 +20,9 @@ public struct Message: Hashable, Sendable {
     public let data: ByteBuffer
     /// When it was created.
     public let createdAt: Timestamp
+    /// When it leaves history. Nil for one that stays. Whoever keeps messages in memory for later readers must not give
+    /// it to them from this moment on; see ``isExpired(at:)``.
+    public let expiresAt: Timestamp?
     /// What receivers have made of it; not part of its value.
     public let forms = MessageForms()
 
@@ -28,13 +31,15 @@ public struct Message: Hashable, Sendable {
         group: GroupName? = nil,
         event: String = Message.defaultEvent,
         data: ByteBuffer = ByteBuffer(),
-        createdAt: Timestamp = .now()
+        createdAt: Timestamp = .now(),
+        expiresAt: Timestamp? = nil
     ) {
         self.id = id
         self.group = group
         self.event = event
         self.data = data
         self.createdAt = createdAt
+        self.expiresAt = expiresAt
     }
 
     /// A message whose data is text.
@@ -44,13 +49,18 @@ public struct Message: Hashable, Sendable {
 
     public static func == (left: Message, right: Message) -> Bool {
         left.id == right.id && left.group == right.group && left.event == right.event && left.data == right.data
-            && left.createdAt == right.createdAt
+            && left.createdAt == right.createdAt && left.expiresAt == right.expiresAt
     }
 
     public func hash(into hasher: inout Hasher) {
         hasher.combine(id)
         hasher.combine(event)
         hasher.combine(createdAt)
+    }
+
+    /// Whether its `ttl` has ended: it is no part of history any more.
+    public func isExpired(at now: Timestamp) -> Bool {
+        expiresAt.map { $0 <= now } ?? false
     }
 
     /// The data as text. Bytes that are not UTF-8 are replaced by U+FFFD.

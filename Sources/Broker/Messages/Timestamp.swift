@@ -60,6 +60,17 @@ public struct Timestamp: Hashable, Sendable, Comparable, CustomStringConvertible
         return text
     }
 
+    /// A moment later, in whole milliseconds: what is left of one counts as one.
+    public static func + (moment: Timestamp, duration: Duration) -> Timestamp {
+        let (seconds, attoseconds) = duration.components
+        let rounded = (attoseconds + 999_999_999_999_999) / 1_000_000_000_000_000
+        return Timestamp(milliseconds: moment.milliseconds + seconds * 1000 + rounded)
+    }
+
+    public static func - (moment: Timestamp, duration: Duration) -> Timestamp {
+        moment + (.zero - duration)
+    }
+
     public static func < (left: Timestamp, right: Timestamp) -> Bool {
         left.milliseconds < right.milliseconds
     }

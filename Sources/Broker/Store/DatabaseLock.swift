@@ -5,7 +5,7 @@ import Synchronization
 ///
 /// Two writers would each hand over their own messages only, and every subscriber would miss half of them. SQLite's own
 /// locks cannot tell: they are held for a transaction, not for the life of a server. The system lets go of the lock when
-/// the process ends, however it ends; the file stays.
+/// the process ends, however it ends; the file stays, and holds the ``CommitRecord``.
 final class DatabaseLock: Sendable {
     private let descriptor: Mutex<Int32?>
 
@@ -26,6 +26,29 @@ final class DatabaseLock: Sendable {
             )
         }
         self.descriptor = Mutex(descriptor)
+    }
+
+    /// Nil if there is none, or not a whole one.
+    func record() -> CommitRecord? {
+        descriptor.withLock { descriptor in
+            guard let descriptor else { return nil }
+            let bytes = [UInt8](unsafeUninitializedCapacity: CommitRecord.size) { buffer, read in
+                read = max(0, pread(descriptor, buffer.baseAddress, CommitRecord.size, 0))
+            }
+            return CommitRecord(bytes)
+        }
+    }
+
+    /// Survives the end of the process; with `flushing` also that of the system.
+    ///
+    /// - Returns: Whether it was written.
+    func write(_ record: CommitRecord, flushing: Bool = false) -> Bool {
+        descriptor.withLock { descriptor in
+            guard let descriptor else { return false }
+            let bytes = record.bytes
+            guard pwrite(descriptor, bytes, bytes.count, 0) == bytes.count else { return false }
+            return !flushing || fsync(descriptor) == 0
+        }
     }
 
     func release() {

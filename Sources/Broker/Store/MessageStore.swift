@@ -13,11 +13,15 @@ public protocol MessageStore: Sendable {
     ///
     /// Calls `next` on the store's one writer for the drafts to commit together; for each batch calls `committed` with a
     /// result for every draft, in the same order, before it asks for another. Ids ascend in that order, within a batch
-    /// and from batch to batch. When a result is a message, it is durable. A draft that the store refuses fails alone; a
-    /// commit that fails, fails its batch. Returns at once. Not to be called again until `next` has returned nil.
+    /// and from batch to batch. When a result is a message, it is durable. A draft that the store refuses fails alone, or
+    /// with all of its unit; a commit that fails, fails its batch. Returns at once. Not to be called again until `next`
+    /// has returned nil.
+    ///
+    /// A draft with an idempotency key that was used in its group within ``AppendBatch/idempotencyPeriod``, in this batch
+    /// or before, is answered with that message; with another event, data or ttl it is refused (`idempotencyKeyReused`).
     func append(
-        next: @escaping @Sendable () -> [MessageDraft]?,
-        committed: @escaping @Sendable ([Result<Message, BrokerError>]) -> Void
+        next: @escaping @Sendable () -> AppendBatch?,
+        committed: @escaping @Sendable ([Result<Published, BrokerError>]) -> Void
     )
 
     /// The messages of `groups` with `after < sequence <= through`, ascending: the oldest `limit` of them, fewer where
@@ -57,11 +61,34 @@ public protocol MessageStore: Sendable {
     func delete(_ sequence: Int64, in group: GroupName) async throws(BrokerError) -> Bool
 
     /// Deletes the messages of a group up to and including a sequence, as retention and a purge do: who resumes from
-    /// before is told that something is missing.
+    /// before is told that something is missing. In small steps beside the load, the oldest first.
     func remove(_ group: GroupName, through sequence: Int64) async throws(BrokerError)
+
+    /// One small step of tidying up: removes some of the messages whose `ttl` has ended or that a policy does not keep,
+    /// or of what else has grown old. A pass over everything begins with ``SweepCursor/start`` and goes on with each
+    /// step's ``SweepStep/next`` until that is nil.
+    func sweep(_ policy: RetentionPolicy, from cursor: SweepCursor) async throws(BrokerError) -> SweepStep
+
+    /// How much space the store takes. Cheap: for metrics.
+    func sizes() throws(BrokerError) -> StoreSizes
 
     /// Waits for the writer and for reads that are under way, and closes the files. Using the store afterwards throws.
     func close() async throws(BrokerError)
+}
+
+/// Drafts that are committed in one transaction.
+public struct AppendBatch: Sendable {
+    /// How long an idempotency key is remembered.
+    public static let idempotencyPeriod = Duration.seconds(86_400)
+
+    public let drafts: [MessageDraft]
+    /// Stretches of `drafts` that are stored together or not at all, ascending. What lies in none stands for itself.
+    public let units: [Range<Int>]
+
+    public init(drafts: [MessageDraft], units: [Range<Int>] = []) {
+        self.drafts = drafts
+        self.units = units
+    }
 }
 
 /// Where a replay begins when the client has no position of its own.
@@ -83,7 +110,8 @@ public struct LogPage: Sendable {
     public let isComplete: Bool
     /// The highest sequence that retention or a purge removed from any of the groups; 0 if nothing was.
     public let removedThrough: Int64
-    /// The oldest sequence that is still stored of the groups, wherever the stretch lies; nil if none is.
+    /// The oldest sequence that is still stored of the groups, wherever the stretch lies, at most that of a message whose
+    /// `ttl` has just ended; nil if none is.
     public let oldest: Int64?
 
     public init(messages: [Message], isComplete: Bool, removedThrough: Int64, oldest: Int64?) {
@@ -94,7 +122,8 @@ public struct LogPage: Sendable {
     }
 }
 
-/// What the store knows of a group. Counts are kept, not counted.
+/// What the store knows of a group. Counts are kept, not counted: messages whose `ttl` has ended are in them until the
+/// next sweep.
 public struct StoredGroup: Hashable, Sendable {
     public let name: GroupName
     public let messages: Int
@@ -107,5 +136,17 @@ public struct StoredGroup: Hashable, Sendable {
         self.messages = messages
         self.first = first
         self.last = last
+    }
+}
+
+/// How much space a store takes, in bytes.
+public struct StoreSizes: Hashable, Sendable {
+    public let database: Int
+    /// The write-ahead log, which grows between checkpoints.
+    public let writeAheadLog: Int
+
+    public init(database: Int, writeAheadLog: Int) {
+        self.database = database
+        self.writeAheadLog = writeAheadLog
     }
 }

@@ -37,6 +37,14 @@ enum SQLiteFailure {
         return BrokerError(.storeUnusable, sentence, underlying: error)
     }
 
+    /// - Parameter finding: What is wrong, for the log.
+    static func damaged(_ path: String, _ finding: String) -> BrokerError {
+        BrokerError(
+            .storeUnusable,
+            "The database '\(path)' is damaged (\(finding)): restore it from a backup. 'notify-cli database check' tells more."
+        )
+    }
+
     static func writing(_ error: any Error) -> BrokerError {
         let sentence =
             switch (error as? DatabaseError)?.resultCode {
@@ -46,6 +54,8 @@ enum SQLiteFailure {
                 "The database is locked by another process: nothing was stored. Send it again."
             case .SQLITE_READONLY?, .SQLITE_PERM?:
                 "The database cannot be written: nothing was stored. Check its permissions and send it again."
+            case .SQLITE_CORRUPT?, .SQLITE_NOTADB?:
+                "The database is damaged: nothing was stored. Stop the server and restore it from a backup."
             case .SQLITE_TOOBIG?:
                 "The message is too big for the database."
             default:
@@ -54,8 +64,27 @@ enum SQLiteFailure {
         return BrokerError(.storeUnavailable, sentence, underlying: error)
     }
 
+    /// A change that is no publish: a deletion, or a step of a sweep.
+    static func changing(_ error: any Error) -> BrokerError {
+        if let error = error as? BrokerError { return error }
+        return BrokerError(
+            .storeUnavailable,
+            "The database cannot be changed now: try again. The server's log says why.",
+            underlying: error
+        )
+    }
+
     static func reading(_ error: any Error) -> BrokerError {
-        error as? BrokerError
-            ?? BrokerError(.storeUnavailable, "The database cannot be read now: try again.", underlying: error)
+        if let error = error as? BrokerError { return error }
+        switch (error as? DatabaseError)?.resultCode {
+        case .SQLITE_CORRUPT?, .SQLITE_NOTADB?:
+            return BrokerError(
+                .storeUnusable,
+                "The database is damaged: stop the server and restore it from a backup.",
+                underlying: error
+            )
+        default:
+            return BrokerError(.storeUnavailable, "The database cannot be read now: try again.", underlying: error)
+        }
     }
 }

@@ -1,17 +1,16 @@
-import Foundation
 import GRDB
-import NIOCore
-import NIOFoundationCompat
+import Logging
 import Synchronization
 
 extension SQLiteMessageStore {
     public func append(
-        next: @escaping @Sendable () -> [MessageDraft]?,
-        committed: @escaping @Sendable ([Result<Message, BrokerError>]) -> Void
+        next: @escaping @Sendable () -> AppendBatch?,
+        committed: @escaping @Sendable ([Result<Published, BrokerError>]) -> Void
     ) {
         database.asyncWriteWithoutTransaction { db in
-            guard let drafts = next() else { return }
-            committed(self.commit(drafts, db))
+            guard let batch = next() else { return }
+            committed(self.commit(batch, db))
+            self.checkpointIfNeeded(db)
             // Another turn, not a loop: deletions, and with ":memory:" also reads, come between two batches.
             self.append(next: next, committed: committed)
         }
@@ -19,73 +18,100 @@ extension SQLiteMessageStore {
 
     /// One transaction. A statement that fails undoes itself alone (SQLite's ABORT resolution), so a draft that the
     /// database refuses needs no savepoint of its own; what ends the transaction fails them all.
-    private func commit(_ drafts: [MessageDraft], _ db: Database) -> [Result<Message, BrokerError>] {
-        let createdAt = Timestamp.now()
-        var results: [Result<Message, BrokerError>] = []
-        results.reserveCapacity(drafts.count)
-        var batch = Batch()
+    private func commit(_ batch: AppendBatch, _ db: Database) -> [Result<Published, BrokerError>] {
+        var results: [Result<Published, BrokerError>] = []
+        results.reserveCapacity(batch.drafts.count)
+        var transaction = AppendTransaction(
+            newest: writer.withLock { $0.newest },
+            epoch: epoch,
+            createdAt: configuration.clock()
+        )
         do {
             try db.inTransaction(.immediate) {
-                let insert = try db.cachedStatement(
-                    sql: "INSERT INTO messages (group_id, event, data, created_at) VALUES (?, ?, ?, ?)"
-                )
-                for draft in drafts {
-                    results.append(try self.insert(draft, createdAt, insert, &batch, db))
+                let insert = try InsertMessage(db)
+                var index = 0
+                for unit in batch.units {
+                    for draft in batch.drafts[index..<unit.lowerBound] {
+                        results.append(try self.insert(draft, insert, &transaction, db))
+                    }
+                    results += try self.insert(together: batch.drafts[unit], insert, &transaction, db)
+                    index = unit.upperBound
                 }
-                try batch.updateCounts(db)
+                for draft in batch.drafts[index...] {
+                    results.append(try self.insert(draft, insert, &transaction, db))
+                }
+                try transaction.updateCounts(db)
                 return .commit
             }
         } catch {
             let failure = SQLiteFailure.writing(error)
-            return drafts.map { _ in .failure(failure) }
+            noteFailure(failure)
+            return batch.drafts.map { _ in .failure(failure) }
         }
-        knownGroups.withLock { known in
-            if known.count > Self.knownGroupsLimit { known.removeAll() }
-            known.merge(batch.newGroups) { $1 }
-        }
+        noteCommit(transaction)
         return results
     }
 
-    /// How many groups' row ids are remembered, some 100 bytes each.
-    private static var knownGroupsLimit: Int { 200_000 }
+    /// A savepoint for what is stored together or not at all.
+    private func insert(
+        together drafts: ArraySlice<MessageDraft>,
+        _ insert: InsertMessage,
+        _ transaction: inout AppendTransaction,
+        _ db: Database
+    ) throws -> [Result<Published, BrokerError>] {
+        var results: [Result<Published, BrokerError>] = []
+        let before = transaction
+        try db.execute(sql: "SAVEPOINT unit")
+        for (index, draft) in drafts.enumerated() {
+            let result = try self.insert(draft, insert, &transaction, db)
+            if case .failure(let error) = result {
+                transaction = before
+                try db.execute(sql: "ROLLBACK TO unit")
+                results = drafts.map { _ in .failure(error.at(index)) }
+                break
+            }
+            results.append(result)
+        }
+        try db.execute(sql: "RELEASE unit")
+        return results
+    }
 
     private func insert(
         _ draft: MessageDraft,
-        _ createdAt: Timestamp,
-        _ insert: Statement,
-        _ batch: inout Batch,
+        _ insert: InsertMessage,
+        _ transaction: inout AppendTransaction,
         _ db: Database
-    ) throws -> Result<Message, BrokerError> {
-        let group = try row(of: draft.group, &batch, db)
-        func insertRow(_ data: ByteBuffer) throws -> Int64 {
-            try insert.execute(arguments: [group, draft.event, Data(buffer: data), createdAt.milliseconds])
-            return db.lastInsertedRowID
+    ) throws -> Result<Published, BrokerError> {
+        let group = try row(of: draft.group, &transaction, db)
+        if let key = draft.idempotencyKey,
+            let answer = try firstAnswer(to: draft, key: key, group: group, transaction, db)
+        {
+            return answer
         }
-        var data = draft.data
-        let sequence: Int64
+        var message = transaction.message(of: draft)
+        let sequence = transaction.newest + 1
         do {
             if let attachment = draft.attachment {
-                (sequence, data) = try attachment.write(db, insertRow)
+                // Takes all of it back where a part fails.
+                try db.inSavepoint {
+                    message = transaction.message(of: draft, data: try attachment.data(db))
+                    try insert.execute(message, sequence: sequence, group: group)
+                    try attachment.stored(db, sequence)
+                    return .commit
+                }
             } else {
-                sequence = try insertRow(data)
+                try insert.execute(message, sequence: sequence, group: group)
             }
         } catch  where db.isInsideTransaction && (draft.attachment != nil || error.isTooBig) {
             return .failure(error as? BrokerError ?? SQLiteFailure.writing(error))
         }
-        batch.count(data, sequence, in: group)
-        return .success(
-            Message(
-                id: MessageID(epoch: epoch, sequence: sequence),
-                group: draft.group,
-                event: draft.event,
-                data: data,
-                createdAt: createdAt
-            )
-        )
+        transaction.count(message, in: group)
+        if let key = draft.idempotencyKey { try remember(key, of: draft, message, group: group, db) }
+        return .success(Published(message))
     }
 
-    private func row(of group: GroupName, _ batch: inout Batch, _ db: Database) throws -> Int64 {
-        if let row = knownGroups.withLock({ $0[group] }) ?? batch.newGroups[group] { return row }
+    private func row(of group: GroupName, _ transaction: inout AppendTransaction, _ db: Database) throws -> Int64 {
+        if let row = writer.withLock({ $0.knownGroups[group] }) ?? transaction.newGroups[group] { return row }
         let name = group.description
         let row: Int64
         if let found = try Int64.fetchOne(
@@ -97,57 +123,36 @@ extension SQLiteMessageStore {
             try db.cachedStatement(sql: "INSERT INTO groups (name) VALUES (?)").execute(arguments: [name])
             row = db.lastInsertedRowID
         }
-        batch.newGroups[group] = row
+        transaction.newGroups[group] = row
         return row
     }
 
-    /// What a batch adds to its groups: written once for each group, not once for each message.
-    private struct Batch {
-        var newGroups: [GroupName: Int64] = [:]
-        private var additions: [Int64: Addition] = [:]
+    /// How many groups' row ids are remembered, some 100 bytes each.
+    private static var knownGroupsLimit: Int { 200_000 }
 
-        private struct Addition {
-            var messages = 0
-            var bytes = 0
-            var first: Int64
-            var last: Int64
+    private func noteCommit(_ transaction: AppendTransaction) {
+        let wasFailing = writer.withLock { writer in
+            writer.newest = transaction.newest
+            if writer.knownGroups.count > Self.knownGroupsLimit { writer.knownGroups.removeAll() }
+            writer.knownGroups.merge(transaction.newGroups) { $1 }
+            defer { writer.isFailing = false }
+            return writer.isFailing
         }
-
-        mutating func count(_ data: ByteBuffer, _ sequence: Int64, in group: Int64) {
-            var addition = additions[group] ?? Addition(first: sequence, last: sequence)
-            addition.messages += 1
-            addition.bytes += data.readableBytes
-            addition.last = sequence
-            additions[group] = addition
-        }
-
-        func updateCounts(_ db: Database) throws {
-            let update = try db.cachedStatement(
-                sql: """
-                    UPDATE groups SET messages = messages + ?, bytes = bytes + ?, first_id = coalesce(first_id, ?),
-                        last_id = ? WHERE id = ?
-                    """
-            )
-            for (group, addition) in additions {
-                try update.execute(
-                    arguments: [addition.messages, addition.bytes, addition.first, addition.last, group])
-            }
-        }
+        recordCommit()
+        if wasFailing { configuration.logger.notice("The database takes messages again") }
     }
-}
 
-extension DraftAttachment {
-    /// Writes the application's part around the message's row. A savepoint takes all of it back where a part fails.
-    fileprivate func write(_ db: Database, _ insertRow: (ByteBuffer) throws -> Int64) throws -> (Int64, ByteBuffer) {
-        var written: (Int64, ByteBuffer) = (0, ByteBuffer())
-        try db.inSavepoint {
-            let data = try self.data(db)
-            let sequence = try insertRow(data)
-            try stored(db, sequence)
-            written = (sequence, data)
-            return .commit
+    /// Once for each time that it begins: a full disk under load would fill the log as well.
+    private func noteFailure(_ error: BrokerError) {
+        let wasFailing = writer.withLock { writer in
+            defer { writer.isFailing = true }
+            return writer.isFailing
         }
-        return written
+        guard !wasFailing else { return }
+        configuration.logger.error(
+            "The database does not take messages: publishers are refused until it does",
+            metadata: ["error": "\(error)", "database": "\(path)"]
+        )
     }
 }
 

@@ -11,6 +11,7 @@ extension SQLiteMessageStore {
     public func migrate(_ migrator: DatabaseMigrator) throws(BrokerError) {
         do {
             try migrator.migrate(database)
+            database.writeWithoutTransaction { _ in recordCommit() }
         } catch {
             throw BrokerError(.storeUnusable, "The application's tables cannot be made or changed.", underlying: error)
         }
@@ -35,12 +36,6 @@ extension SQLiteMessageStore {
     public func writeTables<Value: Sendable>(
         _ body: @escaping @Sendable (Database) throws -> Value
     ) async throws(BrokerError) -> Value {
-        do {
-            return try await database.write(body)
-        } catch let error as BrokerError {
-            throw error
-        } catch {
-            throw SQLiteFailure.writing(error)
-        }
+        try await write(body)
     }
 }

@@ -26,7 +26,11 @@ extension SQLiteMessageStore {
     }
 
     private static func storedGroup(_ row: Row) throws -> StoredGroup {
-        let name: String = row[0]
-        return StoredGroup(name: try GroupName(name), messages: row[1], first: row[2], last: row[3])
+        StoredGroup(
+            name: try GroupName(row.value(0, as: String.self)),
+            messages: try row.value(1),
+            first: try row.optional(2),
+            last: try row.optional(3)
+        )
     }
 }

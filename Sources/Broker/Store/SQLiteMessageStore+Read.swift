@@ -10,15 +10,15 @@ extension SQLiteMessageStore {
         limit: Int,
         maximumBytes: Int
     ) async throws(BrokerError) -> LogPage {
-        try await read { [epoch] db in
+        try await read { [epoch, configuration] db in
             let rows = try GroupRows(groups, db)
             // One index range for each group, merged by id: SQLite runs the parts as coroutines and stops at the limit.
-            let part =
-                "SELECT id, group_id, event, data, created_at FROM messages WHERE group_id = ? AND id > ? AND id <= ?"
+            let part = "SELECT \(StoredMessage.columns) WHERE group_id = ? AND id > ? AND id <= ? AND \(Self.isKept)"
+            let now = configuration.clock().milliseconds
             var page = PageBuilder(epoch: epoch, rows: rows, limit: limit, maximumBytes: maximumBytes)
             guard !rows.ids.isEmpty else { return page.page }
             let union = rows.ids.map { _ in part }.joined(separator: " UNION ALL ")
-            let arguments = rows.ids.flatMap { [$0, after, through] } + [Int64(limit) + 1]
+            let arguments = rows.ids.flatMap { [$0, after, through, now] } + [Int64(limit) + 1]
             try page.fill(
                 from: Row.fetchCursor(
                     db.cachedStatement(sql: union + " ORDER BY id LIMIT ?"),
@@ -35,7 +35,7 @@ extension SQLiteMessageStore {
         limit: Int,
         maximumBytes: Int
     ) async throws(BrokerError) -> LogPage {
-        try await read { [epoch] db in
+        try await read { [epoch, configuration] db in
             let rows = try GroupRows([group], db)
             var page = PageBuilder(epoch: epoch, rows: rows, limit: limit, maximumBytes: maximumBytes)
             guard let row = rows.ids.first else { return page.page }
@@ -43,11 +43,11 @@ extension SQLiteMessageStore {
                 from: Row.fetchCursor(
                     db.cachedStatement(
                         sql: """
-                            SELECT id, group_id, event, data, created_at FROM messages
-                            WHERE group_id = ? AND id < ? ORDER BY id DESC LIMIT ?
+                            SELECT \(StoredMessage.columns) WHERE group_id = ? AND id < ? AND \(Self.isKept)
+                            ORDER BY id DESC LIMIT ?
                             """
                     ),
-                    arguments: [row, before, limit + 1]
+                    arguments: [row, before, configuration.clock().milliseconds, limit + 1]
                 )
             )
             return LogPage(
@@ -63,6 +63,9 @@ extension SQLiteMessageStore {
         try await messages(of: [group], after: sequence - 1, through: sequence, limit: 1, maximumBytes: .max)
             .messages.first
     }
+
+    /// Whether a message is part of history: takes the time as an argument.
+    static let isKept = "(expires_at IS NULL OR expires_at > ?)"
 
     func read<Value: Sendable>(
         _ body: @escaping @Sendable (Database) throws -> Value
@@ -87,11 +90,11 @@ struct GroupRows {
         let statement = try db.cachedStatement(sql: "SELECT id, removed_through, first_id FROM groups WHERE name = ?")
         for group in Set(groups) {
             guard let row = try Row.fetchOne(statement, arguments: [group.description]) else { continue }
-            let id: Int64 = row[0]
+            let id = try row.value(0, as: Int64.self)
             ids.append(id)
             names[id] = group
-            removedThrough = max(removedThrough, row[1])
-            if let first: Int64 = row[2] { oldest = min(oldest ?? first, first) }
+            removedThrough = max(removedThrough, try row.value(1))
+            if let first = try row.optional(2, as: Int64.self) { oldest = min(oldest ?? first, first) }
         }
         ids.sort()
     }
@@ -119,25 +122,17 @@ private struct PageBuilder {
         )
     }
 
-    /// Takes rows of `id, group_id, event, data, created_at`, of which there is one more than the limit if there is more.
+    /// Takes rows of ``StoredMessage/columns``, of which there is one more than the limit if there is more.
     mutating func fill(from cursor: RowCursor) throws {
         var bytes = 0
         while let row = try cursor.next() {
-            let data = try row.withUnsafeData(atIndex: 3) { data in data.map { ByteBuffer(bytes: $0) } ?? ByteBuffer() }
+            let data = try StoredMessage.data(row)
             bytes += data.readableBytes
             guard messages.count < limit, messages.isEmpty || bytes <= maximumBytes else {
                 isComplete = false
                 return
             }
-            messages.append(
-                Message(
-                    id: MessageID(epoch: epoch, sequence: row[0]),
-                    group: rows.names[row[1]],
-                    event: row[2],
-                    data: data,
-                    createdAt: Timestamp(milliseconds: row[4])
-                )
-            )
+            messages.append(try StoredMessage.read(row, data, in: rows.names[try row.value(1)], epoch: epoch))
         }
     }
 }

@@ -2,58 +2,131 @@ import GRDB
 
 extension SQLiteMessageStore {
     public func delete(_ sequence: Int64, in group: GroupName) async throws(BrokerError) -> Bool {
-        try await write { db in
+        try await write { [configuration] db in
             guard let row = try GroupRows([group], db).ids.first else { return false }
             let bytes = try Int.fetchOne(
-                db,
-                sql: "SELECT length(data) FROM messages WHERE id = ? AND group_id = ?",
-                arguments: [sequence, row]
+                db.cachedStatement(
+                    sql: "SELECT length(data) FROM messages WHERE id = ? AND group_id = ? AND \(Self.isKept)"
+                ),
+                arguments: [sequence, row, configuration.clock().milliseconds]
             )
             guard let bytes else { return false }
-            try db.execute(sql: "DELETE FROM messages WHERE id = ?", arguments: [sequence])
+            try Self.delete(sequence, db)
             try Self.count(removed: 1, bytes: bytes, row, db)
             return true
         }
     }
 
     public func remove(_ group: GroupName, through sequence: Int64) async throws(BrokerError) {
-        try await write { db in
-            guard let row = try GroupRows([group], db).ids.first else { return }
-            let range = "FROM messages WHERE group_id = ? AND id <= ?"
-            let removed = try Row.fetchOne(
-                db,
-                sql: "SELECT count(*), coalesce(sum(length(data)), 0), max(id) \(range)",
-                arguments: [row, sequence]
-            )
-            guard let removed, let highest: Int64 = removed[2] else { return }
-            try db.execute(sql: "DELETE \(range)", arguments: [row, sequence])
-            try Self.count(removed: removed[0], bytes: removed[1], row, db)
-            try db.execute(
-                sql: "UPDATE groups SET removed_through = max(removed_through, ?) WHERE id = ?",
-                arguments: [highest, row]
-            )
+        var isDone = false
+        while !isDone {
+            isDone = try await write { [configuration] db in
+                guard let row = try GroupRows([group], db).ids.first else { return true }
+                let now = configuration.clock()
+                return try Self.removeOldest(of: row, now, db) { $0.sequence <= sequence }.isDone
+            }
         }
     }
 
-    private static func count(removed: Int, bytes: Int, _ row: Int64, _ db: Database) throws {
-        try db.execute(
-            sql: """
-                UPDATE groups SET messages = messages - :removed, bytes = bytes - :bytes,
-                    first_id = (SELECT min(id) FROM messages WHERE group_id = :row),
-                    last_id = (SELECT max(id) FROM messages WHERE group_id = :row)
-                WHERE id = :row
-                """,
-            arguments: ["removed": removed, "bytes": bytes, "row": row]
-        )
+    /// One transaction of removals takes at most so many messages and about so many bytes, so that publishes wait for it
+    /// a few milliseconds at most.
+    static let stepMessages = 1000
+    static let stepBytes = 4 << 20
+
+    /// What a removal looks at.
+    struct Candidate {
+        let sequence: Int64
+        let bytes: Int
+        let createdAt: Timestamp
     }
 
-    private func write<Value: Sendable>(
+    struct RemovedOldest {
+        var messages = 0
+        var bytes = 0
+        /// Nil if nothing was removed.
+        var through: Int64?
+        /// Whether the oldest message that is left stays.
+        var isDone = true
+    }
+
+    /// Removes the oldest messages of a group for as long as a condition holds, or the step is full.
+    static func removeOldest(
+        of row: Int64,
+        _ now: Timestamp,
+        _ db: Database,
+        while isRemoved: (Candidate) -> Bool
+    ) throws -> RemovedOldest {
+        var removed = RemovedOldest()
+        // What has expired is no gap for those who resume.
+        var gapEnd: Int64 = 0
+        let oldest = try Row.fetchCursor(
+            db.cachedStatement(
+                sql: """
+                    SELECT id, length(data), created_at, expires_at FROM messages WHERE group_id = ? ORDER BY id LIMIT ?
+                    """
+            ),
+            arguments: [row, stepMessages + 1]
+        )
+        while let message = try oldest.next() {
+            let candidate = Candidate(
+                sequence: try message.value(0),
+                bytes: try message.value(1),
+                createdAt: Timestamp(milliseconds: try message.value(2))
+            )
+            guard isRemoved(candidate) else { break }
+            guard removed.messages < stepMessages, removed.bytes < stepBytes else {
+                removed.isDone = false
+                break
+            }
+            removed.messages += 1
+            removed.bytes += candidate.bytes
+            removed.through = candidate.sequence
+            let expiresAt = try message.optional(3, as: Int64.self)
+            if expiresAt.map({ $0 > now.milliseconds }) ?? true { gapEnd = candidate.sequence }
+        }
+        guard let through = removed.through else { return removed }
+        try db.cachedStatement(sql: "DELETE FROM messages WHERE group_id = ? AND id <= ?")
+            .execute(arguments: [row, through])
+        try count(removed: removed.messages, bytes: removed.bytes, row, db)
+        try db.cachedStatement(sql: "UPDATE groups SET removed_through = max(removed_through, ?) WHERE id = ?")
+            .execute(arguments: [gapEnd, row])
+        return removed
+    }
+
+    static func delete(_ sequence: Int64, _ db: Database) throws {
+        try db.cachedStatement(sql: "DELETE FROM messages WHERE id = ?").execute(arguments: [sequence])
+    }
+
+    /// Keeps a group's counts after messages of it were removed.
+    static func count(removed: Int, bytes: Int, _ row: Int64, _ db: Database) throws {
+        try db.cachedStatement(
+            sql: """
+                UPDATE groups SET messages = messages - :removed, bytes = bytes - :bytes,
+                    first_id = (SELECT id FROM messages WHERE group_id = :row ORDER BY id LIMIT 1),
+                    last_id = (SELECT id FROM messages WHERE group_id = :row ORDER BY id DESC LIMIT 1)
+                WHERE id = :row
+                """
+        ).execute(arguments: ["removed": removed, "bytes": bytes, "row": row])
+    }
+
+    /// One transaction between two batches of publishes.
+    func write<Value: Sendable>(
         _ body: @escaping @Sendable (Database) throws -> Value
     ) async throws(BrokerError) -> Value {
         do {
-            return try await database.write(body)
+            return try await database.writeWithoutTransaction { db in
+                var value: Value?
+                try db.inTransaction(.immediate) {
+                    value = try body(db)
+                    return .commit
+                }
+                self.recordCommit()
+                self.checkpointIfNeeded(db)
+                guard let value else { throw DatabaseError(resultCode: .SQLITE_ABORT) }
+                return value
+            }
         } catch {
-            throw SQLiteFailure.writing(error)
+            throw SQLiteFailure.changing(error)
         }
     }
 }

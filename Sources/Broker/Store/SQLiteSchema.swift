@@ -5,34 +5,35 @@ enum SQLiteSchema {
     /// "NTFY": tells our files from other programs' (https://www.sqlite.org/pragma.html#pragma_application_id).
     static let applicationID = 0x4E54_4659
 
-    static func prepare(_ database: any DatabaseWriter) throws {
-        let migrator = migrations()
-        try database.writeWithoutTransaction { db in
-            let application = try Int.fetchOne(db, sql: "PRAGMA application_id")
-            let isEmpty = try Int.fetchOne(db, sql: "SELECT count(*) FROM sqlite_master") == 0
-            guard isEmpty || application == applicationID else {
-                throw BrokerError(
-                    .storeUnusable,
-                    "The file is another program's SQLite database: give another path with --database."
-                )
-            }
-            // Identifiers that begin with no digit are applications' own: see `migrate(_:)`.
-            let applied = try migrator.appliedIdentifiers(db).filter { $0.first?.isNumber ?? false }
-            guard applied.isSubset(of: migrator.migrations) else {
-                throw BrokerError(
-                    .storeUnusable,
-                    "The database was made by a newer version of Notify: run that version, or give another path with "
-                        + "--database."
-                )
-            }
-            try db.execute(sql: "PRAGMA application_id = \(applicationID)")
+    /// - Throws: ``BrokerError`` with the code `storeUnusable` for a database that is not ours, or a newer version's.
+    static func verify(_ db: Database) throws {
+        let application = try Int.fetchOne(db, sql: "PRAGMA application_id")
+        // The migrator's own table comes first: an end right after it leaves nothing else.
+        let isEmpty =
+            try Int.fetchOne(db, sql: "SELECT count(*) FROM sqlite_master WHERE tbl_name <> 'grdb_migrations'") == 0
+        guard isEmpty || application == applicationID else {
+            throw BrokerError(
+                .storeUnusable,
+                "The file is another program's SQLite database: give another path with --database."
+            )
         }
-        try migrator.migrate(database)
+        // Identifiers that begin with no digit are applications' own: see `migrate(_:)`.
+        let applied = try migrations().appliedIdentifiers(db).filter { $0.first?.isNumber ?? false }
+        guard applied.isSubset(of: migrations().migrations) else {
+            throw BrokerError(
+                .storeUnusable,
+                "The database was made by a newer version of Notify: run that version, or give another path with "
+                    + "--database."
+            )
+        }
     }
 
-    static func epoch(in database: any DatabaseWriter) throws -> Epoch {
-        let text = try database.read { db in try String.fetchOne(db, sql: "SELECT value FROM meta WHERE key = 'epoch'")
-        }
+    static func migrate(_ database: any DatabaseWriter) throws {
+        try migrations().migrate(database)
+    }
+
+    static func epoch(_ db: Database) throws -> Epoch {
+        let text = try String.fetchOne(db, sql: "SELECT value FROM meta WHERE key = 'epoch'")
         guard let text, let epoch = Epoch(text) else {
             throw BrokerError(
                 .storeUnusable,
@@ -42,9 +43,29 @@ enum SQLiteSchema {
         return epoch
     }
 
+    /// From now on the ids of the database are other ones.
+    static func renewEpoch(_ db: Database) throws -> Epoch {
+        let epoch = Epoch.random()
+        try db.execute(sql: "UPDATE meta SET value = ? WHERE key = 'epoch'", arguments: ["\(epoch)"])
+        return epoch
+    }
+
+    /// How far the schema of a database has come: the number of migrations.
+    static func version(_ db: Database) throws -> Int {
+        try migrations().appliedMigrations(db).count
+    }
+
+    /// What is wrong with the structure of a database, in SQLite's words; empty if nothing is. Reads all of it: some 400 MB
+    /// a second.
+    static func structuralDamage(_ db: Database, limit: Int = 20) throws -> [String] {
+        let findings = try String.fetchAll(db, sql: "PRAGMA integrity_check(\(limit))")
+        return findings == ["ok"] ? [] : findings
+    }
+
     private static func migrations() -> DatabaseMigrator {
         var migrator = DatabaseMigrator()
         migrator.registerMigration("1 messages") { db in
+            try db.execute(sql: "PRAGMA application_id = \(applicationID)")
             try db.execute(sql: firstVersion)
             try db.execute(sql: "INSERT INTO meta (key, value) VALUES ('epoch', ?)", arguments: ["\(Epoch.random())"])
         }
@@ -54,13 +75,16 @@ enum SQLiteSchema {
     /// `data` is a BLOB that holds UTF-8: SQLite's text functions, and what binds to them, end at a NUL, which is a
     /// legal character of a message. `CAST(data AS TEXT)` shows it.
     ///
+    /// `checksum` is over all that is served of a message, its id and group's name included. The index over the groups has
+    /// no column for the id: SQLite keeps the rows of equal keys in the order of their ids anyway.
+    ///
     /// `removed_through` decides whether a client that resumes has missed something: only what retention or a purge
     /// took counts, so a quiet group never reports a gap.
     private static let firstVersion = """
         CREATE TABLE meta (
             key TEXT PRIMARY KEY NOT NULL,
             value TEXT NOT NULL
-        ) WITHOUT ROWID;
+        ) STRICT, WITHOUT ROWID;
 
         CREATE TABLE groups (
             id INTEGER PRIMARY KEY,
@@ -70,7 +94,7 @@ enum SQLiteSchema {
             first_id INTEGER,
             last_id INTEGER,
             removed_through INTEGER NOT NULL DEFAULT 0
-        );
+        ) STRICT;
 
         CREATE TABLE messages (
             id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -78,21 +102,20 @@ enum SQLiteSchema {
             event TEXT NOT NULL,
             data BLOB NOT NULL,
             created_at INTEGER NOT NULL,
-            expires_at INTEGER
-        );
-        CREATE INDEX messages_by_group ON messages (group_id, id);
+            expires_at INTEGER,
+            checksum INTEGER NOT NULL
+        ) STRICT;
+        CREATE INDEX messages_by_group ON messages (group_id);
         CREATE INDEX messages_by_expiry ON messages (expires_at) WHERE expires_at IS NOT NULL;
 
         CREATE TABLE idempotency (
             group_id INTEGER NOT NULL REFERENCES groups (id),
             key TEXT NOT NULL,
-            fingerprint BLOB NOT NULL,
+            fingerprint INTEGER NOT NULL,
             message_id INTEGER NOT NULL,
-            event TEXT NOT NULL,
-            data_bytes INTEGER NOT NULL,
             created_at INTEGER NOT NULL,
             PRIMARY KEY (group_id, key)
-        ) WITHOUT ROWID;
+        ) STRICT, WITHOUT ROWID;
         CREATE INDEX idempotency_by_time ON idempotency (created_at);
         """
 }

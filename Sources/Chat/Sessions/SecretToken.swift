@@ -46,7 +46,7 @@ struct SecretToken: Sendable {
 }
 
 extension Data {
-    fileprivate var urlSafeText: String {
+    var urlSafeText: String {
         base64EncodedString().replacing("+", with: "-").replacing("/", with: "_").replacing("=", with: "")
     }
 }

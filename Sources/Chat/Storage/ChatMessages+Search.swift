@@ -54,6 +54,7 @@ extension ChatMessages {
                     "group": search.group, "author": search.author, "text": search.text.likePattern,
                     "anyText": search.text.isEmpty, "from": search.from?.milliseconds ?? .min,
                     "to": search.to?.milliseconds ?? .max, "shown": Self.shownCharacters, "limit": limit + 1,
+                    "now": Timestamp.now().milliseconds,
                 ]
             )
             var found = try rows.map { row in
@@ -84,6 +85,7 @@ extension ChatMessages {
                 LEFT JOIN chat_messages c ON c.id = m.id LEFT JOIN chat_authors a ON a.id = c.author_id
             WHERE m.id < :before AND m.id > :floor AND (:group = '' OR g.name = :group)
                 AND (:author = '' OR a.name = :author) AND m.created_at >= :from AND m.created_at < :to
+                AND (m.expires_at IS NULL OR m.expires_at > :now)
         ) WHERE :anyText OR shown LIKE :text ESCAPE '\\' ORDER BY id DESC LIMIT :limit
         """
 

@@ -25,7 +25,7 @@ struct ChatMessages: Sendable {
             return (orphans, rows.map { (id: $0[0] as Int64, name: $0[1] as String) })
         }
         for author in renamed { names.rename(author.id, to: author.name) }
-        for orphan in orphans { _ = try await store.delete(orphan, in: group) }
+        for orphan in orphans { try await log.delete(orphan, in: group) }
     }
 
     /// Stores a message with its author, who is made where there is none of this name, and publishes it.
@@ -33,45 +33,25 @@ struct ChatMessages: Sendable {
     /// The author is looked up and made on the store's one writer, in the message's transaction: two requests that race
     /// make one author.
     ///
-    /// - Parameter sending: The browser's name for this sending, under which a second try finds the first.
+    /// - Parameter sending: The browser's name for this sending: a second try under it makes no second message.
     /// - Returns: The message's id.
     func post(_ content: String, by name: String, sending: String?) async throws(BrokerError) -> MessageID {
-        var draft = try MessageDraft(group: group, text: content)
+        let key = sending.map { SecretToken.digest(of: "sending", "\(name)\u{0}\($0)").urlSafeText }
+        var draft = try MessageDraft(group: group, text: content, idempotencyKey: key)
         draft.attachment = DraftAttachment(
             data: { db in
-                let author = try Self.author(name, db)
-                if let sending, let earlier = try Self.message(author, sending, db) {
-                    throw SentBefore(sequence: earlier)
-                }
-                return try StoredText(author: author, name: name, content: content).data
+                try StoredText(author: try Self.author(name, db), name: name, content: content).data
             },
             stored: { db, sequence in
                 try db.cachedStatement(
-                    sql:
-                        "INSERT INTO chat_messages (id, author_id, sent_as) SELECT ?, id, ? FROM chat_authors WHERE name = ?"
-                ).execute(arguments: [sequence, sending, name])
+                    sql: "INSERT INTO chat_messages (id, author_id) SELECT ?, id FROM chat_authors WHERE name = ?"
+                ).execute(arguments: [sequence, name])
             }
         )
-        do throws(BrokerError) {
-            guard let id = try await log.publish(draft).id else {
-                throw BrokerError(.storeUnavailable, "The message got no id.")
-            }
-            return id
-        } catch {
-            guard let before = error.underlying as? SentBefore else { throw error }
-            return MessageID(epoch: store.epoch, sequence: before.sequence)
+        guard let id = try await log.publish(draft).id else {
+            throw BrokerError(.storeUnavailable, "The message got no id.")
         }
-    }
-
-    private struct SentBefore: Error {
-        let sequence: Int64
-    }
-
-    private static func message(_ author: Int64, _ sending: String, _ db: Database) throws -> Int64? {
-        try Int64.fetchOne(
-            db.cachedStatement(sql: "SELECT id FROM chat_messages WHERE author_id = ? AND sent_as = ?"),
-            arguments: [author, sending]
-        )
+        return id
     }
 
     private static func author(_ name: String, _ db: Database) throws -> Int64 {
@@ -91,16 +71,16 @@ struct ChatMessages: Sendable {
     func remove(_ messages: [(sequence: Int64, group: GroupName)]) async throws(BrokerError) {
         let ours = messages.filter { $0.group == group }.map(\.sequence)
         names.hide(ours)
-        for message in messages { _ = try await store.delete(message.sequence, in: message.group) }
+        for message in messages { try await log.delete(message.sequence, in: message.group) }
         tell("removed", RemovedMessages(ids: ours.map { "\(MessageID(epoch: store.epoch, sequence: $0))" }))
     }
 
     /// Removes everything that a group holds now; clients that resume from before are told.
     func purge(_ purged: GroupName) async throws(BrokerError) {
-        let last = log.frontier.sequence
-        if purged == group { names.hide(through: last) }
-        try await store.remove(purged, through: last)
-        if purged == group { tell("removed", RemovedMessages(through: "\(log.frontier)")) }
+        let last = log.frontier
+        if purged == group { names.hide(through: last.sequence) }
+        try await log.purge(purged, through: last.sequence)
+        if purged == group { tell("removed", RemovedMessages(through: "\(last)")) }
     }
 
     /// Tells the chat's open pages of a change, without storing it: who loads the page later sees its outcome.

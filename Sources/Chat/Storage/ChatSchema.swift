@@ -8,8 +8,7 @@ enum ChatSchema {
         return migrator
     }
 
-    /// A message's text is the broker's own row; `chat_messages` adds who wrote it, and goes with it. `sent_as` is the
-    /// browser's name for one press of "Send", so that trying again makes no second message.
+    /// A message's text is the broker's own row; `chat_messages` adds who wrote it, and goes with it.
     ///
     /// `renamed` marks the authors whose messages hold another name than theirs.
     private static let firstVersion = """
@@ -18,27 +17,25 @@ enum ChatSchema {
             name TEXT NOT NULL UNIQUE,
             renamed INTEGER NOT NULL DEFAULT 0,
             created_at INTEGER NOT NULL
-        );
+        ) STRICT;
 
         CREATE TABLE chat_messages (
             id INTEGER PRIMARY KEY REFERENCES messages (id) ON DELETE CASCADE,
-            author_id INTEGER NOT NULL REFERENCES chat_authors (id),
-            sent_as TEXT
-        );
+            author_id INTEGER NOT NULL REFERENCES chat_authors (id)
+        ) STRICT;
         CREATE INDEX chat_messages_by_author ON chat_messages (author_id, id);
-        CREATE UNIQUE INDEX chat_messages_by_sending ON chat_messages (author_id, sent_as) WHERE sent_as IS NOT NULL;
 
         CREATE TABLE chat_sessions (
             token BLOB PRIMARY KEY NOT NULL,
             kind TEXT NOT NULL,
             name TEXT NOT NULL,
             expires_at INTEGER NOT NULL
-        ) WITHOUT ROWID;
+        ) STRICT, WITHOUT ROWID;
         CREATE INDEX chat_sessions_by_expiry ON chat_sessions (expires_at);
 
         CREATE TABLE chat_settings (
             key TEXT PRIMARY KEY NOT NULL,
             value BLOB NOT NULL
-        ) WITHOUT ROWID;
+        ) STRICT, WITHOUT ROWID;
         """
 }

@@ -147,7 +147,7 @@ struct PublishRequest {
 
     static func answer(to outcome: MessageLog.Outcome) -> Answer {
         switch outcome {
-        case .success(let message): created(message)
+        case .success(let published): created(published.message)
         case .failure(let error): Problem(error).answer
         }
     }

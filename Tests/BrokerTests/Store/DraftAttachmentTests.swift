@@ -68,10 +68,10 @@ import Testing
             return migrator
         }
         let queue = try DatabaseQueue()
-        try SQLiteSchema.prepare(queue)
+        try SQLiteSchema.migrate(queue)
         try migrator().migrate(queue)
-        try SQLiteSchema.prepare(queue)
+        try queue.read { try SQLiteSchema.verify($0) }
         try queue.write { db in try db.execute(sql: "INSERT INTO grdb_migrations VALUES ('99 from the future')") }
-        #expect(throws: BrokerError.self) { try SQLiteSchema.prepare(queue) }
+        #expect(throws: BrokerError.self) { try queue.read { try SQLiteSchema.verify($0) } }
     }
 }

@@ -32,8 +32,8 @@ final class HeldStore: MessageStore {
     }
 
     func append(
-        next: @escaping @Sendable () -> [MessageDraft]?,
-        committed: @escaping @Sendable ([Result<Message, BrokerError>]) -> Void
+        next: @escaping @Sendable () -> AppendBatch?,
+        committed: @escaping @Sendable ([Result<Published, BrokerError>]) -> Void
     ) {
         let start: @Sendable () -> Void = { [base] in base.append(next: next, committed: committed) }
         let isHeld = state.withLock { state in
@@ -83,6 +83,12 @@ final class HeldStore: MessageStore {
     func remove(_ group: GroupName, through sequence: Int64) async throws(BrokerError) {
         try await base.remove(group, through: sequence)
     }
+
+    func sweep(_ policy: RetentionPolicy, from cursor: SweepCursor) async throws(BrokerError) -> SweepStep {
+        try await base.sweep(policy, from: cursor)
+    }
+
+    func sizes() throws(BrokerError) -> StoreSizes { try base.sizes() }
 
     func close() async throws(BrokerError) { try await base.close() }
 }

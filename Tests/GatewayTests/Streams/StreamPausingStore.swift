@@ -10,7 +10,7 @@ final class StreamPausingStore: MessageStore {
 
     private let inner: any MessageStore
     private let atStep = Mutex<@Sendable (Step) async -> Void> { _ in }
-    private let beforeHandOver = Mutex<@Sendable ([Result<Message, BrokerError>]) -> Void> { _ in }
+    private let beforeHandOver = Mutex<@Sendable ([Result<Published, BrokerError>]) -> Void> { _ in }
 
     init(_ inner: any MessageStore) {
         self.inner = inner
@@ -22,7 +22,7 @@ final class StreamPausingStore: MessageStore {
     }
 
     /// What is done when a batch is committed, and nobody has been told. Runs on the writer, which waits for it.
-    func beforeHandOver(_ action: @escaping @Sendable ([Result<Message, BrokerError>]) -> Void) {
+    func beforeHandOver(_ action: @escaping @Sendable ([Result<Published, BrokerError>]) -> Void) {
         beforeHandOver.withLock { $0 = action }
     }
 
@@ -35,8 +35,8 @@ final class StreamPausingStore: MessageStore {
     func newestSequence() throws(BrokerError) -> Int64 { try inner.newestSequence() }
 
     func append(
-        next: @escaping @Sendable () -> [MessageDraft]?,
-        committed: @escaping @Sendable ([Result<Message, BrokerError>]) -> Void
+        next: @escaping @Sendable () -> AppendBatch?,
+        committed: @escaping @Sendable ([Result<Published, BrokerError>]) -> Void
     ) {
         inner.append(next: next) { results in
             self.beforeHandOver.withLock { $0 }(results)
@@ -97,6 +97,12 @@ final class StreamPausingStore: MessageStore {
     func remove(_ group: GroupName, through sequence: Int64) async throws(BrokerError) {
         try await inner.remove(group, through: sequence)
     }
+
+    func sweep(_ policy: RetentionPolicy, from cursor: SweepCursor) async throws(BrokerError) -> SweepStep {
+        try await inner.sweep(policy, from: cursor)
+    }
+
+    func sizes() throws(BrokerError) -> StoreSizes { try inner.sizes() }
 
     func close() async throws(BrokerError) { try await inner.close() }
 }

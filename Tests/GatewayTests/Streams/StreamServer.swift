@@ -102,7 +102,7 @@ struct StreamServer: Sendable {
                 }
             }
         }
-        return try gathered.withLock { $0 }.map { try $0.get() }
+        return try gathered.withLock { $0 }.map { try $0.get().message }
     }
 
     /// Waits for a state of the server that no event tells of: looks again and again, leaving the cores to others.

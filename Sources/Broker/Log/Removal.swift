@@ -1,0 +1,63 @@
+import Synchronization
+
+/// Messages that have left the store, for whoever keeps messages in memory to drop.
+public enum Removal: Hashable, Sendable {
+    /// One message was deleted. For those who resume it is no gap.
+    case message(Int64, in: GroupName)
+    /// All messages of a group up to and including a sequence were removed, by a purge or by retention.
+    case messages(through: Int64, in: GroupName)
+}
+
+extension MessageLog {
+    /// Has a closure called with everything that is removed from the store from now on.
+    ///
+    /// It is called after the removal is committed and before ``delete(_:in:)``, ``purge(_:through:)`` or a sweep
+    /// returns, so a replay that begins after that must not show what was removed: drop it, or enqueue a note to drop it
+    /// ahead of every later replay. Pages of the store that were asked for before the call and come after it may still
+    /// hold it. A message is never removed before it was handed to the channel layer.
+    ///
+    /// Messages whose `ttl` has ended are not told: ``Message/expiresAt`` tells it, and earlier.
+    ///
+    /// - Parameter observer: Called on any thread, sometimes on several at once. It must not wait.
+    public func observeRemovals(_ observer: @escaping @Sendable ([Removal]) -> Void) {
+        removalObservers.withLock { $0.append(observer) }
+    }
+
+    /// Deletes one message, from history and every later replay. Its id is never used again.
+    ///
+    /// - Returns: Whether it was there.
+    /// - Throws: ``BrokerError``: `storeUnavailable`.
+    @discardableResult
+    public func delete(_ sequence: Int64, in group: GroupName) async throws(BrokerError) -> Bool {
+        let wasThere = try await store.delete(sequence, in: group)
+        // Also where it was not: a repeated call after one that was interrupted must leave the same behind.
+        tell([.message(sequence, in: group)])
+        return wasThere
+    }
+
+    /// Removes a group's messages up to and including a sequence; all that are stored if none is given. Who resumes from
+    /// before is told that something is missing.
+    ///
+    /// - Throws: ``BrokerError``: `storeUnavailable`; the oldest messages may be gone then. Call it again.
+    public func purge(_ group: GroupName, through sequence: Int64? = nil) async throws(BrokerError) {
+        // Never beyond what was handed over: what is published meanwhile stays.
+        let through = min(sequence ?? .max, frontier.sequence)
+        defer { tell([.messages(through: through, in: group)]) }
+        try await store.remove(group, through: through)
+    }
+
+    /// One step of a sweep, see ``MessageStore/sweep(_:from:)``; ``Retention`` goes through all of them.
+    public func sweep(
+        _ policy: RetentionPolicy,
+        from cursor: SweepCursor = .start
+    ) async throws(BrokerError) -> SweepStep {
+        let step = try await store.sweep(policy, from: cursor)
+        tell(step.removals)
+        return step
+    }
+
+    private func tell(_ removals: [Removal]) {
+        guard !removals.isEmpty else { return }
+        for observer in removalObservers.withLock({ $0 }) { observer(removals) }
+    }
+}
