@@ -6,9 +6,13 @@ Screenshots go to screenshots/, outside git: look at them. Every page is checked
 """
 
 import contextlib
+import functools
+import http.server
+import re
 import sqlite3
 import sys
 import tempfile
+import threading
 import time
 import traceback
 import urllib.error
@@ -18,7 +22,7 @@ from pathlib import Path
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect, sync_playwright
 
-from run import PATIENCE, SCREENSHOTS, Server, find_binary, find_browser, same
+from run import PATIENCE, ROOT, SCREENSHOTS, QuietHandler, Server, find_binary, find_browser, same
 
 PASSWORD = "a winter's tale"
 PHONE = {"viewport": {"width": 360, "height": 700}, "is_mobile": True, "has_touch": True}
@@ -370,6 +374,54 @@ def the_overview_shows_the_broker_at_work(scene):
     look(admin, "admin-overview")
 
 
+# --- The tutorial -----------------------------------------------------------------------------------------------------
+
+
+def the_pages_of_the_tutorial_run(scene):
+    """Each as it stands there, but for the server's address, from a web server of their own."""
+    tutorial = (ROOT / "docs" / "tutorial.md").read_text()
+    pages = dict(re.findall(r"<!-- (page \d) -->\n```html\n(.*?)```", tutorial, re.DOTALL))
+    folder = scene.database.parent
+    handler = functools.partial(QuietHandler, directory=folder)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as web:
+        threading.Thread(target=web.serve_forever, daemon=True).start()
+        origin = f"http://127.0.0.1:{web.server_port}"
+        scene.server.stop()
+        scene.server.allow_origin = origin
+        scene.server.start()
+        for name in ("page 1", "page 2", "page 3"):
+            (folder / f"{name}.html").write_text(pages[name].replace("http://127.0.0.1:8080", scene.server.url))
+        first = scene.window(f"{origin}/page 1.html")
+        first.wait_for_function("source.readyState === EventSource.OPEN")
+        scene.server.publish("Hello from curl", event="message", group="tutorial")
+        expect(first.locator("li")).to_have_text(["Hello from curl"])
+        second = scene.window(f"{origin}/page 2.html")
+        second.wait_for_function("source.readyState === EventSource.OPEN")
+        second.get_by_label("Message").fill("<b>Hello</b>")
+        second.get_by_role("button", name="Send").click()
+        for page, texts in ((first, ["Hello from curl", "<b>Hello</b>"]), (second, ["<b>Hello</b>"])):
+            expect(page.locator("li")).to_have_text(texts)
+        # Step 3 wants another database.
+        scene.server.stop()
+        scene.server.database = folder / "third.sqlite"
+        scene.server.start()
+        third = scene.window(f"{origin}/page 3.html")
+        expect(third.locator("#state")).to_have_text("Connected")
+        third.get_by_label("Name").fill("Ariel")
+        for text in ("one", "two"):
+            third.get_by_label("Message").fill(text)
+            third.get_by_role("button", name="Send").click()
+            expect(third.get_by_label("Message")).to_have_value("")
+        scene.server.stop()
+        expect(third.locator("#state")).to_contain_text("Reconnecting")
+        scene.server.start()
+        expect(third.locator("#state")).to_have_text("Connected")
+        again = scene.window(f"{origin}/page 3.html")
+        for page in (third, again):
+            expect(page.locator("li")).to_have_text(["Ariel: one", "Ariel: two"])
+        web.shutdown()
+
+
 # --- How it looks -----------------------------------------------------------------------------------------------------
 
 
@@ -426,6 +478,7 @@ TESTS = [
     the_admin_renames_and_deletes_an_author,
     the_admin_follows_and_publishes,
     the_overview_shows_the_broker_at_work,
+    the_pages_of_the_tutorial_run,
     every_page_in_light_and_dark_wide_and_narrow,
 ]
 
