@@ -95,6 +95,17 @@ struct DatabaseToolsTests {
         }
     }
 
+    @Test func `looking at the database of a server that was killed leaves its log alone`() async throws {
+        try await Self.run { folder, log, _ in
+            let copy = try folder.crashed()
+            let tools = try DatabaseTools(path: copy.database)
+            #expect(try tools.statistics().messages == 5)
+            #expect(try tools.check().isEmpty)
+            let epoch = try await copy.run { log in log.store.epoch }
+            #expect(epoch == log.store.epoch)
+        }
+    }
+
     @Test func `there is something to work on`() async throws {
         try await StoreFolder.with { folder in
             #expect(throws: BrokerError.self) { try DatabaseTools(path: folder.database) }
