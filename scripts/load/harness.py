@@ -252,11 +252,16 @@ class Baseline:
 
     def __init__(self, server):
         self.server = server
-        self.gauges = {}
-        self.descriptors = None
-        # The request for the metrics counts itself, and the connection of the one before may still be closing.
-        wait_until(lambda: server.metrics()["connections"] == 1, 10)
         self.gauges, self.descriptors = self._look()
+
+        def is_at_rest():
+            before = self.gauges, self.descriptors
+            self.gauges, self.descriptors = self._look()
+            return before == (self.gauges, self.descriptors) and self.gauges["connections"] == 1
+
+        # The request for the metrics counts itself, and the connection of the one before may still be closing.
+        if not wait_until(is_at_rest, 20):
+            raise RuntimeError(f"a server that nobody uses does not come to rest: {self.gauges}, {self.descriptors}")
 
     def _look(self):
         metrics = self.server.metrics()
