@@ -51,7 +51,13 @@ public final class Chat: Service {
         let sessions = Sessions(store: store, configuration: configuration)
         presence = Presence(log: log, group: group)
         let templates = Templates()
-        pages = ChatPages(messages: messages, sessions: sessions, presence: presence, templates: templates)
+        pages = ChatPages(
+            messages: messages,
+            sessions: sessions,
+            presence: presence,
+            counters: counters,
+            templates: templates
+        )
         statistics = Statistics(log: log, store: store, counters: counters, group: try GroupName(Self.statisticsName))
         let password = try await AdminPassword.load(configuration, store)
         newAdminPassword = password?.generated

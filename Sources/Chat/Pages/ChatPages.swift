@@ -2,12 +2,14 @@ import Broker
 import Gateway
 import HTTPTypes
 import Hummingbird
+import NIOCore
 
 /// The lobby and the chat.
 struct ChatPages: Sendable {
     let messages: ChatMessages
     let sessions: Sessions
     let presence: Presence
+    let counters: Counters
     let templates: Templates
 
     /// A form holds a name, or a message of the largest size with every byte escaped.
@@ -87,7 +89,9 @@ struct ChatPages: Sendable {
         let content = (form["content"] ?? "").replacing("\r\n", with: "\n")
         guard !content.allSatisfy(\.isWhitespace) else { return Response(status: .ok) }
         let sending = form["sending"].flatMap { (1...100).contains($0.utf8.count) ? $0 : nil }
+        let began = NIODeadline.now()
         let id = try await messages.post(content, by: session.name, sending: sending)
+        counters.countPublish(since: began)
         return try .json(Created(id: "\(id)"), status: .created)
     }
 

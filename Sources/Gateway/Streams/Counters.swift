@@ -1,4 +1,4 @@
-import NIOCore
+public import NIOCore
 public import Synchronization
 
 /// What the gateway counts, over all event loops. Reading never waits; figures of one moment need not agree exactly.
@@ -47,7 +47,8 @@ public final class Counters: Sendable {
 }
 
 extension Counters {
-    func countPublish(since began: NIODeadline) {
+    /// Counts a publish over HTTP that has just been answered; for the routes of applications.
+    public func countPublish(since began: NIODeadline) {
         publishes.add(1)
         publishMicroseconds.add(Int((NIODeadline.now() - began).nanoseconds / 1000))
     }
