@@ -128,8 +128,7 @@ struct ServeCommand: AsyncParsableCommand {
         return """
             Notify listens on \(url)
             \(kept)
-
-            \(chat.map { $0.greeting(url) + "\n" } ?? "")
+            \(chat.map { "\n\($0.greeting(url))\n" } ?? "")
             Follow a group:    curl -N \(url)/groups/my-group/events
             Publish to it:     curl -d 'data=hello' \(url)/groups/my-group/messages
 
