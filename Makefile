@@ -42,6 +42,7 @@ test-browser: $(VENV)/ready  ## Runs the browser tests against the debug build o
 	@scripts/require swift sqlite browser
 	swift build --product notify-cli
 	$(VENV)/bin/python Tests/browser/run.py "$$(swift build --show-bin-path)/notify-cli"
+	$(VENV)/bin/python Tests/browser/chat.py "$$(swift build --show-bin-path)/notify-cli"
 
 test-thread:  ## Runs the Swift tests under the thread sanitizer, in a build folder of their own.
 	@scripts/require swift sqlite

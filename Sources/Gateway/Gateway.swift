@@ -14,25 +14,34 @@ import Synchronization
 /// try await gateway.run()
 /// ```
 ///
-/// Pages and routes of one's own go into the router that it is given. Safe to use from any thread; each instance serves
+/// Pages and routes of one's own go into the router that it is given; streams of one's own, and the groups behind them,
+/// into `streams` and `reserved`. Safe to use from any thread; each instance serves
 /// once.
 public final class Gateway: Service {
     public let log: MessageLog
     public let configuration: GatewayConfiguration
     private let responder: any HTTPResponder<GatewayContext>
     private let logger: Logger
-    private let shared = Shard.SharedState()
+    private let shared: Shard.SharedState
+    private let streams: [StreamRoute]
+    private let reserved: ReservedGroups
     private let onStart: @Sendable (Int) async -> Void
     private let server = Mutex<Server?>(nil)
 
     /// - Parameters:
     ///   - router: Further routes; the gateway adds its own.
+    ///   - streams: Event streams on further paths.
+    ///   - reserved: Groups that the public routes refuse: they can be had through `streams` only.
+    ///   - counters: What the gateway counts into; one of its own by default.
     ///   - onStart: Called by ``run()`` with the port, once connections are accepted.
     /// - Throws: ``GatewayError`` with the code `invalidConfiguration`.
     public init(
         log: MessageLog,
         configuration: GatewayConfiguration = GatewayConfiguration(),
         router: Router<GatewayContext> = Router(context: GatewayContext.self),
+        streams: [StreamRoute] = [],
+        reserved: Set<GroupName> = [],
+        counters: Counters = Counters(),
         logger: Logger = Logger(label: "notify"),
         onStart: @escaping @Sendable (Int) async -> Void = { _ in }
     ) throws(GatewayError) {
@@ -41,10 +50,14 @@ public final class Gateway: Service {
         self.configuration = configuration
         self.logger = logger
         self.onStart = onStart
+        self.streams = streams
+        self.reserved = ReservedGroups(names: reserved)
+        shared = Shard.SharedState(counters: counters)
         router.add(middleware: ProblemMiddleware())
         HealthRoutes.register(in: router)
-        MessageRoutes(log: log).register(in: router)
-        GroupRoutes(log: log, subscribers: shared.subscribers).register(in: router)
+        MessageRoutes(log: log, reserved: self.reserved).register(in: router)
+        GroupRoutes(log: log, subscribers: shared.subscribers, reserved: self.reserved).register(in: router)
+        for stream in streams { router.resource(RouterPath(stream.path), onLoop: [.get, .head], [:]) }
         MetricsRoutes(log: log, counters: shared.counters).register(in: router)
         responder = router.buildResponder()
     }
@@ -70,6 +83,8 @@ public final class Gateway: Service {
             configuration,
             log: log,
             shared: shared,
+            streams: streams,
+            reserved: reserved,
             responder: responder,
             logger: logger
         )

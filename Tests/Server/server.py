@@ -3,6 +3,7 @@
 import http.client
 import json
 import queue
+import random
 import re
 import signal
 import socket
@@ -16,7 +17,8 @@ PATIENCE = 30  # seconds until a wait for the server counts as failed
 def free_port():
     """A port that is free now and lies below those that the kernel gives to outgoing connections: while the server is
     away, nothing else gets its port by chance."""
-    for port in range(18000, 28000):
+    # In any order: several runs at once then do not all try the same one.
+    for port in random.sample(range(18000, 28000), 1000):
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:

@@ -21,6 +21,8 @@ public struct MessageDraft: Hashable, Sendable {
     /// A name that the publisher gives this publish, so that it can be repeated when the answer was lost: within 24 h,
     /// a second publish to the group with the same key, event, data and `ttl` stores nothing and is answered as the first.
     public let idempotencyKey: String?
+    /// What an application stores with the message. A store of another kind than it was made for refuses it.
+    public var attachment: DraftAttachment?
 
     /// - Throws: ``BrokerError``: `invalidEvent` for an event name that is empty, over ``maximumEventLength``, reserved,
     ///   or holds CR, LF or NUL (WHATWG HTML §9.2.5: they would end the field); `invalidData` for data that is not

@@ -23,12 +23,14 @@ struct AppendTransaction {
     }
 
     /// The message that a draft becomes, with the next id.
-    func message(of draft: MessageDraft) -> Message {
+    ///
+    /// - Parameter data: Where it is another than the draft's.
+    func message(of draft: MessageDraft, data: ByteBuffer? = nil) -> Message {
         Message(
             id: MessageID(epoch: epoch, sequence: newest + 1),
             group: draft.group,
             event: draft.event,
-            data: draft.data,
+            data: data ?? draft.data,
             createdAt: createdAt,
             expiresAt: draft.ttl.map { createdAt + $0 }
         )

@@ -88,11 +88,22 @@ extension SQLiteMessageStore {
         {
             return answer
         }
-        let message = transaction.message(of: draft)
+        var message = transaction.message(of: draft)
+        let sequence = transaction.newest + 1
         do {
-            try insert.execute(message, sequence: transaction.newest + 1, group: group)
-        } catch let error as DatabaseError where db.isInsideTransaction && error.resultCode == .SQLITE_TOOBIG {
-            return .failure(SQLiteFailure.writing(error))
+            if let attachment = draft.attachment {
+                // Takes all of it back where a part fails.
+                try db.inSavepoint {
+                    message = transaction.message(of: draft, data: try attachment.data(db))
+                    try insert.execute(message, sequence: sequence, group: group)
+                    try attachment.stored(db, sequence)
+                    return .commit
+                }
+            } else {
+                try insert.execute(message, sequence: sequence, group: group)
+            }
+        } catch  where db.isInsideTransaction && (draft.attachment != nil || error.isTooBig) {
+            return .failure(error as? BrokerError ?? SQLiteFailure.writing(error))
         }
         transaction.count(message, in: group)
         if let key = draft.idempotencyKey { try remember(key, of: draft, message, group: group, db) }
@@ -143,4 +154,8 @@ extension SQLiteMessageStore {
             metadata: ["error": "\(error)", "database": "\(path)"]
         )
     }
+}
+
+extension Error {
+    fileprivate var isTooBig: Bool { (self as? DatabaseError)?.resultCode == .SQLITE_TOOBIG }
 }

@@ -224,7 +224,12 @@ final class ConnectionHandler: ChannelDuplexHandler, RemovableChannelHandler {
         if let problem = request.problem { return respond(problem.answer) }
         switch request.route {
         case .stream, .streamOfGroups:
-            openStream(request, context)
+            openStream(request, nil, context)
+        case .granted:
+            let this = NIOLoopBound(self, eventLoop: context.eventLoop)
+            services.grant(request) { grant in
+                this.eventLoop.execute { this.value.open(request, grant) }
+            }
         case .publish(let group):
             publish(request, to: group, context)
         case .publishBatch:
@@ -244,7 +249,9 @@ final class ConnectionHandler: ChannelDuplexHandler, RemovableChannelHandler {
             guard publish.isStored else {
                 return respond(try publish.publishUnstored(to: services.log))
             }
+            let (began, counters) = (NIODeadline.now(), services.counters)
             services.log.publish(publish.draft, on: context.eventLoop) { outcome in
+                counters.countPublish(since: began)
                 this.value.respond(PublishRequest.answer(to: outcome))
             }
         } catch {
@@ -259,10 +266,19 @@ final class ConnectionHandler: ChannelDuplexHandler, RemovableChannelHandler {
         batch.publish(to: services.log, on: context.eventLoop) { this.value.respond($0) }
     }
 
-    private func openStream(_ request: IncomingRequest, _ context: ChannelHandlerContext) {
+    /// An application has answered; the connection may be gone meanwhile.
+    private func open(_ request: IncomingRequest, _ grant: Result<StreamGrant, Problem>) {
+        guard case .responding = state, let context else { return }
+        switch grant {
+        case .success(let grant): openStream(request, grant, context)
+        case .failure(let problem): respond(problem.answer)
+        }
+    }
+
+    private func openStream(_ request: IncomingRequest, _ grant: StreamGrant?, _ context: ChannelHandlerContext) {
         let stream: EventStream.Request
         do throws(Problem) {
-            stream = try services.streamRequest(request)
+            stream = try services.streamRequest(request, grant)
         } catch {
             return respond(error.answer)
         }
@@ -359,7 +375,7 @@ extension IncomingRequest {
         case .publish where PublishRequest.BodyKind(head) == .text: " (--max-message-size)"
         case .publish, nil: " (--max-body-size)"
         case .publishBatch: " (--max-batch-size)"
-        case .stream, .streamOfGroups: ""
+        case .stream, .streamOfGroups, .granted: ""
         }
     }
 }

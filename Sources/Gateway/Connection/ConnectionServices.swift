@@ -22,6 +22,9 @@ final class ConnectionServices {
         let batchBytes: Int
         let batchMessages: Int
         let groupsPerStream: Int
+        let reserved: ReservedGroups
+        /// Applications' streams by their paths.
+        let streams: [String: StreamRoute]
     }
 
     let limits: Limits
@@ -51,7 +54,7 @@ final class ConnectionServices {
     /// - Parameter isExcess: The connection is one over the limit.
     func admit(_ head: HTTPRequestHead, isExcess: Bool) -> IncomingRequest {
         let target = RequestTarget(head.uri)
-        let route = LoopRoute(head.method, target.path)
+        let route = LoopRoute(head.method, target.path, limits.streams)
         var request = IncomingRequest(
             head: head,
             target: target,
@@ -72,11 +75,11 @@ final class ConnectionServices {
                 )
             }
             switch route {
-            case .publish(let group)?: try PublishRequest.checkHead(head, group: group)
+            case .publish(let group)?: try PublishRequest.checkHead(head, group: group, limits.reserved)
             case .publishBatch?:
                 try PublishBatch.checkHead(head)
-                request.batch = PublishBatch(maximumMessages: limits.batchMessages)
-            case .stream?, .streamOfGroups?, nil: break
+                request.batch = PublishBatch(maximumMessages: limits.batchMessages, reserved: limits.reserved)
+            case .stream?, .streamOfGroups?, .granted?, nil: break
             }
             // The router would pass over the empty part: '/groups//events' would be the group 'events'.
             if target.path.hasPrefix("/groups//") {
@@ -92,7 +95,7 @@ final class ConnectionServices {
         switch route {
         case .publish?: PublishRequest.BodyKind(head) == .text ? limits.messageBytes : limits.bodyBytes
         case .publishBatch?: limits.batchBytes
-        case .stream?, .streamOfGroups?: 64 << 10
+        case .stream?, .streamOfGroups?, .granted?: 64 << 10
         case nil: limits.bodyBytes
         }
     }
@@ -120,28 +123,43 @@ final class ConnectionServices {
                 head: try HTTPRequest(head, secure: false, splitCookie: false),
                 body: RequestBody(buffer: body)
             )
-            return try await answer(collecting: responder.respond(to: request, context: context))
+            return try await Answer(collecting: responder.respond(to: request, context: context))
         } catch {
-            let problem = Problem(error)
-            if problem.status == .internalServerError {
-                context.logger.error(
-                    "A request failed",
-                    metadata: ["method": "\(head.method)", "uri": "\(head.uri.quotedForPeople)", "error": "\(error)"]
-                )
-            }
-            return problem.answer
+            return problem(error, head, context.logger).answer
         }
     }
 
-    private static func answer(collecting response: Response) async throws -> Answer {
-        let body = BodyCollector()
-        try await response.body.write(body)
-        return Answer(status: response.status, headers: response.headers, body: body.bytes)
+    /// Asks an application for a stream. `complete` is called once, on any thread.
+    func grant(_ request: IncomingRequest, complete: @escaping @Sendable (Result<StreamGrant, Problem>) -> Void) {
+        guard case .granted(let path) = request.route, let route = limits.streams[path] else {
+            return complete(.failure(Problem(.notFound, "There is no stream here.")))
+        }
+        let (head, logger) = (request.head, logger)
+        let work: @Sendable () async -> Void = {
+            do {
+                complete(.success(try await route.grant(HTTPRequest(head, secure: false, splitCookie: false))))
+            } catch {
+                complete(.failure(Self.problem(error, head, logger)))
+            }
+        }
+        Task(operation: work)
     }
 
-    func streamRequest(_ request: IncomingRequest) throws(Problem) -> EventStream.Request {
+    private static func problem(_ error: any Error, _ head: HTTPRequestHead, _ logger: Logger) -> Problem {
+        let problem = Problem(error)
+        if problem.status == .internalServerError {
+            logger.error(
+                "A request failed",
+                metadata: ["method": "\(head.method)", "uri": "\(head.uri.quotedForPeople)", "error": "\(error)"]
+            )
+        }
+        return problem
+    }
+
+    func streamRequest(_ request: IncomingRequest, _ grant: StreamGrant?) throws(Problem) -> EventStream.Request {
         try EventStream.Request(
             request,
+            grant: grant,
             limits: limits,
             extraHeaders: access.headers(for: request.head),
             date: date.value
@@ -228,10 +246,18 @@ private final class BodyCollector: ResponseBodyWriter, Sendable {
     func finish(_ trailingHeaders: HTTPFields?) async throws {}
 }
 
+extension Answer {
+    init(collecting response: Response) async throws {
+        let body = BodyCollector()
+        try await response.body.write(body)
+        self.init(status: response.status, headers: response.headers, body: body.bytes)
+    }
+}
+
 extension LoopRoute {
     var isStream: Bool {
         switch self {
-        case .stream, .streamOfGroups: true
+        case .stream, .streamOfGroups, .granted: true
         case .publish, .publishBatch: false
         }
     }

@@ -82,14 +82,18 @@ enum LoopRoute: Hashable {
     case streamOfGroups
     case publish(group: String)
     case publishBatch
+    /// A stream on an application's path.
+    case granted(path: String)
 
-    init?(_ method: HTTPMethod, _ path: Substring) {
+    init?(_ method: HTTPMethod, _ path: Substring, _ streams: [String: StreamRoute] = [:]) {
         switch method {
         case .GET, .HEAD:
             if path == "/events" {
                 self = .streamOfGroups
             } else if let group = Self.group(in: path, before: "/events") {
                 self = .stream(group: group)
+            } else if !streams.isEmpty, streams[Self.key(ofPath: path)] != nil {
+                self = .granted(path: Self.key(ofPath: path))
             } else {
                 return nil
             }
@@ -104,6 +108,11 @@ enum LoopRoute: Hashable {
         default:
             return nil
         }
+    }
+
+    /// A path as the router sees it: with or without `/` at its end.
+    static func key(ofPath path: some StringProtocol) -> String {
+        path.hasSuffix("/") ? String(path.dropLast()) : String(path)
     }
 
     /// The decoded name between `/groups/` and a suffix; nil where that is not the path's form. On bytes: this is on the

@@ -22,10 +22,13 @@ struct Server: Sendable {
         _ configuration: GatewayConfiguration,
         log: MessageLog,
         shared: Shard.SharedState,
+        streams: [StreamRoute],
+        reserved: ReservedGroups,
         responder: any HTTPResponder<GatewayContext>,
         logger: Logger
     ) async throws(GatewayError) -> Server {
         let count = configuration.eventLoops ?? System.coreCount
+        let limits = configuration.limits(log, reserved, streams)
         let group = MultiThreadedEventLoopGroup(numberOfThreads: count)
         do {
             var loops: [NIOLoopBound<ConnectionServices>] = []
@@ -40,7 +43,7 @@ struct Server: Sendable {
                             logger: logger
                         )
                         let services = ConnectionServices(
-                            limits: configuration.limits(log),
+                            limits: limits,
                             access: AccessPolicy(configuration),
                             shard: shard,
                             responder: responder,
@@ -179,7 +182,11 @@ private final class OpenCount: Sendable {
 }
 
 extension GatewayConfiguration {
-    fileprivate func limits(_ log: MessageLog) -> ConnectionServices.Limits {
+    fileprivate func limits(
+        _ log: MessageLog,
+        _ reserved: ReservedGroups,
+        _ streams: [StreamRoute]
+    ) -> ConnectionServices.Limits {
         let messageBytes = log.configuration.maximumMessageSize
         return ConnectionServices.Limits(
             connections: maximumConnections,
@@ -191,7 +198,9 @@ extension GatewayConfiguration {
             bodyBytes: maximumBodyBytes ?? 6 * messageBytes + 64 << 10,
             batchBytes: maximumBatchBytes,
             batchMessages: maximumBatchMessages,
-            groupsPerStream: maximumGroupsPerStream
+            groupsPerStream: maximumGroupsPerStream,
+            reserved: reserved,
+            streams: Dictionary(streams.map { (LoopRoute.key(ofPath: $0.path), $0) }) { first, _ in first }
         )
     }
 

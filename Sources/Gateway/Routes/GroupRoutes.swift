@@ -7,6 +7,7 @@ import NIOCore
 struct GroupRoutes: Sendable {
     let log: MessageLog
     let subscribers: Subscribers
+    let reserved: ReservedGroups
 
     private static let defaultLimit = 100
     private static let maximumLimit = 1000
@@ -22,15 +23,17 @@ struct GroupRoutes: Sendable {
         let query = try request.query()
         let (prefix, after) = (query["prefix"] ?? "", query["after"] ?? "")
         let limit = try Self.limit(query["limit"])
-        let stored = try await log.store.groups(prefix: prefix, after: after, limit: limit + 1)
+        // Reserved ones are left out below, so as many more are asked for.
+        let wanted = limit + 1 + reserved.names.count
+        let stored = try await log.store.groups(prefix: prefix, after: after, limit: wanted)
         // A group that is only listened to has no row; it is one all the same.
         var found = Dictionary(stored.map { ($0.name, $0) }) { first, _ in first }
         for name in subscribers.groups(prefix: prefix, after: after) where found[name] == nil {
             // Beyond the last row of a full page, a stored group may be missing from it.
-            guard stored.count <= limit || name < stored[limit].name else { continue }
+            guard stored.count < wanted || name < stored[wanted - 1].name else { continue }
             found[name] = StoredGroup(name: name, messages: 0, first: nil, last: nil)
         }
-        let all = found.values.sorted { $0.name < $1.name }
+        let all = found.values.filter { !reserved.contains($0.name) }.sorted { $0.name < $1.name }
         var body = ByteBuffer()
         body.writeString("{\"groups\":[")
         for (index, group) in all.prefix(limit).enumerated() {
@@ -43,6 +46,7 @@ struct GroupRoutes: Sendable {
 
     private func group(_ request: Request, _ context: GatewayContext) async throws -> Answer {
         let name = try GroupName(request.pathText("group", context))
+        try reserved.check(name)
         let stored = try await log.store.group(name)
         var body = ByteBuffer()
         write(stored ?? StoredGroup(name: name, messages: 0, first: nil, last: nil), into: &body)

@@ -6,6 +6,7 @@ import NIOCore
 /// History, and single messages.
 struct MessageRoutes: Sendable {
     let log: MessageLog
+    let reserved: ReservedGroups
 
     private static let defaultLimit = 100
     private static let maximumLimit = 1000
@@ -25,10 +26,16 @@ struct MessageRoutes: Sendable {
         router.resource("/messages", onLoop: [.post], [:])
     }
 
+    private func group(_ request: Request, _ context: GatewayContext) throws -> GroupName {
+        let group = try GroupName(request.pathText("group", context))
+        try reserved.check(group)
+        return group
+    }
+
     // MARK: History
 
     private func history(_ request: Request, _ context: GatewayContext) async throws -> Answer {
-        let group = try GroupName(request.pathText("group", context))
+        let group = try group(request, context)
         let query = try request.query()
         let limit = try Self.limit(query["limit"])
         let page: LogPage
@@ -128,7 +135,7 @@ struct MessageRoutes: Sendable {
     // MARK: One message
 
     private func message(_ request: Request, _ context: GatewayContext) async throws -> Answer {
-        let group = try GroupName(request.pathText("group", context))
+        let group = try group(request, context)
         let text = request.pathText("id", context)
         guard let sequence = published(text), let message = try await log.store.message(sequence, in: group) else {
             throw Self.noMessage(text, group)
@@ -139,7 +146,7 @@ struct MessageRoutes: Sendable {
         return .json(.ok, body)
     }
     private func delete(_ request: Request, _ context: GatewayContext) async throws -> Answer {
-        let group = try GroupName(request.pathText("group", context))
+        let group = try group(request, context)
         let text = request.pathText("id", context)
         guard let sequence = published(text), try await log.delete(sequence, in: group) else {
             throw Self.noMessage(text, group)

@@ -9,6 +9,7 @@ import NIOHTTP1
 /// rest has come.
 struct PublishBatch {
     private let maximumMessages: Int
+    private let reserved: ReservedGroups
     private var drafts: [MessageDraft] = []
     /// The line of each draft, counted from 1: empty lines are passed over.
     private var lines: [Int] = []
@@ -16,8 +17,8 @@ struct PublishBatch {
     /// The beginning of a line whose end has not come.
     private var rest = ByteBuffer()
 
-    init(maximumMessages: Int) {
-        self.maximumMessages = maximumMessages
+    init(maximumMessages: Int, reserved: ReservedGroups) {
+        (self.maximumMessages, self.reserved) = (maximumMessages, reserved)
     }
 
     /// What can be refused before the body has come.
@@ -70,7 +71,9 @@ struct PublishBatch {
             )
         }
         do {
-            drafts.append(try Self.draft(text))
+            let draft = try Self.draft(text)
+            try reserved.check(draft.group)
+            drafts.append(draft)
             lines.append(line)
         } catch {
             throw error.inLine(line)

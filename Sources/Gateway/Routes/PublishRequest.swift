@@ -32,8 +32,8 @@ struct PublishRequest {
     let isStored: Bool
 
     /// What can be refused before the body has come.
-    static func checkHead(_ head: HTTPRequestHead, group: String) throws(Problem) {
-        do throws(BrokerError) { _ = try GroupName(group) } catch { throw Problem(error) }
+    static func checkHead(_ head: HTTPRequestHead, group: String, _ reserved: ReservedGroups) throws(Problem) {
+        try reserved.check(try Self.group(group))
         guard head.headers["idempotency-key"].count <= 1 else {
             throw Problem(.badRequest, "There is more than one Idempotency-Key: send one for each message.")
         }
@@ -71,6 +71,10 @@ struct PublishRequest {
                 "ttl and Idempotency-Key are for messages that are stored: leave them out, or leave out persist=false."
             )
         }
+    }
+
+    private static func group(_ name: String) throws(Problem) -> GroupName {
+        do throws(BrokerError) { return try GroupName(name) } catch { throw Problem(error) }
     }
 
     /// - Parameter text: Seconds, whole or with up to three decimals.

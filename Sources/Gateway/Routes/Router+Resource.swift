@@ -1,8 +1,26 @@
-import HTTPTypes
-import Hummingbird
+public import HTTPTypes
+public import Hummingbird
 
 extension Router where Context == GatewayContext {
     typealias Handler = @Sendable (Request, Context) async throws -> Answer
+
+    /// Registers a page with its methods, and answers for the others: 405 with `Allow`, and `OPTIONS`. `HEAD` comes with
+    /// `GET`.
+    public func page(
+        _ path: RouterPath,
+        _ handlers: [HTTPRequest.Method: @Sendable (Request, GatewayContext) async throws -> Response]
+    ) {
+        let handlers = handlers.mapValues { handler -> Handler in
+            { request, context in
+                do {
+                    return try await Answer(collecting: handler(request, context))
+                } catch let error as HTTPError {
+                    throw Problem(error)
+                }
+            }
+        }
+        resource(path, handlers)
+    }
 
     /// Registers a path with its methods, and an answer for every other method: 405 with `Allow` (RFC 9110 §15.5.6), which
     /// the router itself does not give. `OPTIONS` tells what is allowed and answers preflights; `HEAD` comes with `GET`.

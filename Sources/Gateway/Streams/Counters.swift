@@ -1,3 +1,4 @@
+public import NIOCore
 public import Synchronization
 
 /// What the gateway counts, over all event loops. Reading never waits; figures of one moment need not agree exactly.
@@ -37,6 +38,20 @@ public final class Counters: Sendable {
     public let recentEvictions = Atomic<Int>(0)
     /// Connections refused over the limit.
     public let refusedConnections = Atomic<Int>(0)
+    /// Messages published over HTTP and stored.
+    public let publishes = Atomic<Int>(0)
+    /// How long those took from the request to the answer, in microseconds in all.
+    public let publishMicroseconds = Atomic<Int>(0)
+
+    public init() {}
+}
+
+extension Counters {
+    /// Counts a publish over HTTP that has just been answered; for the routes of applications.
+    public func countPublish(since began: NIODeadline) {
+        publishes.add(1)
+        publishMicroseconds.add(Int((NIODeadline.now() - began).nanoseconds / 1000))
+    }
 }
 
 extension Atomic<Int> {

@@ -13,6 +13,11 @@ struct StreamStyle: Hashable, Sendable {
         return isChunked ? chunk : EventEncoder.unframed(chunk)
     }
 
+    /// Encodings of another revision do not hold any more.
+    var revision: Int {
+        if case .composed(let composition) = format { composition.composer.revision } else { 0 }
+    }
+
     /// The server's own events in this style.
     func frame(_ payload: ByteBuffer) -> ByteBuffer {
         isChunked ? EventEncoder.framed(payload) : payload
@@ -20,11 +25,13 @@ struct StreamStyle: Hashable, Sendable {
 }
 
 /// How the data of an event stream's messages looks.
-enum EventFormat: Int, Hashable, Sendable {
+enum EventFormat: Hashable, Sendable {
     /// The message's data as it is.
-    case plain = 0
+    case plain
     /// The message as a JSON object: for streams of several groups.
-    case envelope = 1
+    case envelope
+    /// What an application makes of it.
+    case composed(Composition)
 }
 
 /// The encoding of messages as server-sent events (WHATWG HTML §9.2.5), each in one HTTP/1.1 chunk (RFC 9112 §7.1).
@@ -32,26 +39,41 @@ enum EventFormat: Int, Hashable, Sendable {
 /// Chunk framing is part of the encoding so that the same bytes go to every connection; where there are no chunks
 /// (HTTP/1.0), ``unframed(_:)`` cuts the payload out without copying.
 enum EventEncoder {
-    /// A message, encoded once per format whoever asks.
+    /// A message, encoded once per format whoever asks. What an application composes may change, and is kept by those who
+    /// share it instead.
     static func encode(_ message: Message, as format: EventFormat) -> ByteBuffer {
-        message.forms.form(format.rawValue) { chunk(of: message, as: format) }
+        switch format {
+        case .plain: message.forms.form(0) { chunk(of: message, as: format) }
+        case .envelope: message.forms.form(1) { chunk(of: message, as: format) }
+        case .composed: chunk(of: message, as: format)
+        }
     }
 
     private static func chunk(of message: Message, as format: EventFormat) -> ByteBuffer {
         var payload = ByteBuffer()
         payload.reserveCapacity(message.data.readableBytes + message.event.utf8.count + 64)
         if let id = message.id { payload.writeString("id: \(id)\n") }
-        if message.event != Message.defaultEvent { payload.writeEventLine(message.event) }
         switch format {
         case .plain:
+            payload.writeEventLine(message.event)
             payload.writeDataLines(message.data)
         case .envelope:
+            payload.writeEventLine(message.event)
             payload.writeString("data: ")
             payload.writeJSON(message)
             payload.writeString("\n")
+        case .composed(let composition):
+            guard let event = composition.composer.compose(message) else { return framed(position(of: message)) }
+            payload.writeEventLine(event.event)
+            payload.writeDataLines(event.data)
         }
         payload.writeString("\n")
         return framed(payload)
+    }
+
+    /// An event without data moves the client's cursor and is not seen.
+    private static func position(of message: Message) -> ByteBuffer {
+        ByteBuffer(string: message.id.map { "id: \($0)\n\n" } ?? ":\n\n")
     }
 
     /// One chunk that holds the payload.
@@ -81,6 +103,7 @@ extension ByteBuffer {
     /// A draft's event name holds no line end and no NUL; a message that a program sends through the channel layer may, and
     /// must not end the field: there U+FFFD stands for each of them.
     fileprivate mutating func writeEventLine(_ event: String) {
+        guard event != Message.defaultEvent else { return }
         writeString("event: ")
         if event.utf8.contains(where: { $0 == 0x0A || $0 == 0x0D || $0 == 0 }) {
             let isUnsafe: (Unicode.Scalar) -> Bool = { $0 == "\n" || $0 == "\r" || $0 == "\0" }

@@ -6,18 +6,28 @@ import NIOHTTP1
 extension EventStream.Request {
     /// Reads a stream's request.
     ///
+    /// - Parameter grant: What an application gives to this client, where the path is its own.
     /// - Throws: ``Problem``: 400 for a group, `since` or `last` that is none. A malformed id is no such problem: see
     ///   ``StreamCursor/Start/malformed(_:)``.
     init(
         _ request: IncomingRequest,
+        grant: StreamGrant? = nil,
         limits: ConnectionServices.Limits,
         extraHeaders: [(String, String)],
         date: String
     ) throws(Problem) {
         let fields = try request.target.fields()
-        groups = try Self.groups(request, fields, limits: limits)
+        self.grant = grant
+        let format: EventFormat
+        if let grant {
+            (groups, format) = (grant.groups, grant.format)
+        } else {
+            groups = try Self.groups(request, fields, limits: limits)
+            format = try Self.format(fields)
+        }
         let lastEventID = request.head.headers.first(name: "last-event-id")
-        start = try Self.start(lastEventID: lastEventID, fields)
+        let isAll = grant?.beginsWithAll ?? false
+        start = try Self.start(lastEventID: lastEventID, fields, otherwise: isAll ? .replay(.all) : .latest)
         requested =
             switch start {
             case .after(let id): "\(id)"
@@ -25,7 +35,7 @@ extension EventStream.Request {
             case .latest, .replay: ""
             }
         let style = StreamStyle(
-            format: try Self.format(fields),
+            format: format,
             isChunked: request.head.usesHTTP11
         )
         feedKey = Feed.Key(groups: Set(groups).sorted(), style: style)
@@ -53,6 +63,7 @@ extension EventStream.Request {
         for name in names {
             do {
                 let group = try GroupName(name)
+                try limits.reserved.check(group)
                 if !groups.contains(group) { groups.append(group) }
             } catch {
                 throw Problem(error)
@@ -76,7 +87,8 @@ extension EventStream.Request {
     /// The header always wins: a browser that reconnects repeats its URL, and the header is newer.
     private static func start(
         lastEventID: String?,
-        _ fields: [(name: String, value: String)]
+        _ fields: [(name: String, value: String)],
+        otherwise: StreamCursor.Start
     ) throws(Problem) -> StreamCursor.Start {
         func field(_ name: String) -> String? { fields.last { $0.name == name }?.value }
         let since = try field("since").map(Self.start(since:))
@@ -85,7 +97,7 @@ extension EventStream.Request {
         if let id = [lastEventID, field("last_event_id")].compactMap(\.self).first(where: { !$0.isEmpty }) {
             return (try? MessageID(id)).map { .after($0) } ?? .malformed(id)
         }
-        return since ?? last ?? .latest
+        return since ?? last ?? otherwise
     }
 
     private static func start(since: String) throws(Problem) -> StreamCursor.Start {
@@ -109,6 +121,16 @@ extension EventStream.Request {
             throw Problem(.badRequest, "last=\(last.quotedForPeople) is no number of messages: use last=10.")
         }
         return count == 0 ? .latest : .replay(.last(count))
+    }
+}
+
+extension StreamGrant {
+    fileprivate var format: EventFormat {
+        switch payload {
+        case .data: .plain
+        case .envelope: .envelope
+        case .composed(let composer): .composed(Composition(composer: composer))
+        }
     }
 }
 

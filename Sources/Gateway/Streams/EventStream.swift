@@ -19,6 +19,8 @@ final class EventStream: ChannelInboundHandler {
         let requested: String
         /// The response head, ready to be sent with the first event.
         let head: ByteBuffer
+        /// Nil for the public streams.
+        let grant: StreamGrant?
     }
 
     private let request: Request
@@ -242,6 +244,10 @@ final class EventStream: ChannelInboundHandler {
     /// - Returns: How many bytes wait for the socket.
     func tick(_ now: NIODeadline, mayPin: Int) -> Int {
         guard isOpen, let context else { return 0 }
+        if let grant = request.grant, !grant.isValid() {
+            end()
+            return 0
+        }
         let verdict = health.check(
             now,
             waitingBytes: context.bufferedBytes,

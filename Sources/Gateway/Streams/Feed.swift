@@ -34,6 +34,8 @@ final class Feed {
     var pending: [FollowedGroup] = []
     /// Pieces of the recent messages by the position after which they begin, for streams that catch up together.
     private var pieces: [Int64: Piece] = [:]
+    /// What the pieces were encoded under.
+    private var revision = 0
 
     init(key: Key) {
         self.key = key
@@ -56,6 +58,9 @@ final class Feed {
     }
 
     func piece(after position: Int64, make: () -> Piece) -> Piece {
+        let revision = key.style.revision
+        if revision != self.revision { pieces.removeAll() }
+        self.revision = revision
         if let piece = pieces[position] { return piece }
         let piece = make()
         guard !piece.isPassing else { return piece }

@@ -22,6 +22,7 @@ final class PageReads {
         let after: Int64
         /// A read that began before something was removed is not shared with those who come after.
         let generation: Int
+        let revision: Int
     }
 
     /// A page has at most so many messages.
@@ -52,7 +53,7 @@ final class PageReads {
         maximumBytes: Int,
         then complete: @escaping (Page) -> Void
     ) {
-        let key = Key(feed: feed.key, after: after, generation: generation)
+        let key = Key(feed: feed.key, after: after, generation: generation, revision: feed.key.style.revision)
         // A page that ends where its read ended may lack what has come since; one that ends earlier is whole.
         if let page = recent[key], page.piece.end <= through { return complete(page) }
         waiting[key, default: []].append(complete)

@@ -38,7 +38,7 @@ final class Shard {
 
     /// What the gateway's shards have in common.
     struct SharedState: Sendable {
-        let counters = Counters()
+        let counters: Counters
         let subscribers = Subscribers()
     }
 

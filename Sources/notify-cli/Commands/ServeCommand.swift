@@ -1,7 +1,9 @@
 import ArgumentParser
 import Broker
+import Chat
 import Foundation
 import Gateway
+import Hummingbird
 import Logging
 import ServiceLifecycle
 import UnixSignals
@@ -44,6 +46,7 @@ struct ServeCommand: AsyncParsableCommand {
     @Option(help: "An origin whose pages may use the server, or '*'; may be repeated. NOTIFY_ALLOW_ORIGIN.")
     var allowOrigin: [String] = []
 
+    @OptionGroup(title: "Chat") var chat: ServeChat
     @OptionGroup(title: "Limits") var limits: ServeLimits
     @OptionGroup var config: ConfigOptions
 
@@ -63,6 +66,7 @@ struct ServeCommand: AsyncParsableCommand {
                 database: try settings.string(.database, option: database) ?? "notify.sqlite",
                 try limits.logConfiguration(settings),
                 gatewayConfiguration,
+                try chat.configuration(settings, host: gatewayConfiguration.host),
                 logger
             )
         }
@@ -72,6 +76,7 @@ struct ServeCommand: AsyncParsableCommand {
         database: String,
         _ logConfiguration: MessageLog.Configuration,
         _ gatewayConfiguration: GatewayConfiguration,
+        _ chatConfiguration: ChatConfiguration?,
         _ logger: Logger
     ) async throws {
         let host = gatewayConfiguration.host
@@ -79,12 +84,30 @@ struct ServeCommand: AsyncParsableCommand {
         try gatewayConfiguration.validate()
         let store = try SQLiteMessageStore(path: database)
         let log = try MessageLog(store: store, layer: InMemoryChannelLayer(), configuration: logConfiguration)
-        let gateway = try Gateway(log: log, configuration: gatewayConfiguration, logger: logger) { port in
-            try? StandardOutput.write(line: Self.greeting(host: host, port: port, database: database))
+        var chat: Chat?
+        if let chatConfiguration {
+            chat = try await Chat(log: log, store: store, configuration: chatConfiguration)
         }
+        let router = Router(context: GatewayContext.self)
+        chat?.register(in: router)
+        let gateway = try Gateway(
+            log: log,
+            configuration: gatewayConfiguration,
+            router: router,
+            streams: chat?.streams ?? [],
+            reserved: Chat.reservedGroups,
+            counters: chat?.counters ?? Counters(),
+            logger: logger
+        ) { [chat] port in
+            try? StandardOutput.write(line: Self.greeting(host: host, port: port, database: database, chat))
+        }
+        var services: [ServiceGroupConfiguration.ServiceConfiguration] = [
+            .init(service: gateway, successTerminationBehavior: .gracefullyShutdownGroup)
+        ]
+        if let chat { services.append(.init(service: chat, successTerminationBehavior: .ignore)) }
         let group = ServiceGroup(
             configuration: .init(
-                services: [.init(service: gateway, successTerminationBehavior: .gracefullyShutdownGroup)],
+                services: services,
                 gracefulShutdownSignals: [.sigterm, .sigint],
                 logger: logger
             )
@@ -94,7 +117,7 @@ struct ServeCommand: AsyncParsableCommand {
         try await store.close()
     }
 
-    static func greeting(host: String, port: Int, database: String) -> String {
+    static func greeting(host: String, port: Int, database: String, _ chat: Chat?) -> String {
         // A wildcard address is for listening only.
         let name = ["0.0.0.0": "127.0.0.1", "::": "[::1]"][host] ?? (host.contains(":") ? "[\(host)]" : host)
         let url = "http://\(name):\(port)"
@@ -105,7 +128,7 @@ struct ServeCommand: AsyncParsableCommand {
         return """
             Notify listens on \(url)
             \(kept)
-
+            \(chat.map { "\n\($0.greeting(url))\n" } ?? "")
             Follow a group:    curl -N \(url)/groups/my-group/events
             Publish to it:     curl -d 'data=hello' \(url)/groups/my-group/messages
 

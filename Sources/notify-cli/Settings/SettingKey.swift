@@ -23,6 +23,9 @@ enum SettingKey: String, CaseIterable {
     case heartbeat, retry, grace
     case eventLoops = "event-loops"
     case logLevel = "log-level"
+    case noChat = "no-chat"
+    case adminPassword = "admin-password"
+    case sessionLifetime = "session-lifetime"
     // Clients
     case url
     case group, event, data, lines, persist

@@ -1,0 +1,41 @@
+public import GRDB
+
+/// An application's own tables, in the same database as the messages they belong to.
+///
+/// Their names begin with the application's, and so do the identifiers of its migrations, which must not begin with a
+/// digit: such are the store's.
+extension SQLiteMessageStore {
+    /// Brings an application's tables up to date.
+    ///
+    /// - Throws: ``BrokerError`` with the code `storeUnusable`.
+    public func migrate(_ migrator: DatabaseMigrator) throws(BrokerError) {
+        do {
+            try migrator.migrate(database)
+            database.writeWithoutTransaction { _ in recordCommit() }
+        } catch {
+            throw BrokerError(.storeUnusable, "The application's tables cannot be made or changed.", underlying: error)
+        }
+    }
+
+    /// Reads in one snapshot.
+    ///
+    /// - Throws: ``BrokerError``: `storeUnavailable`, or what `body` throws of its own kind.
+    public func readTables<Value: Sendable>(
+        _ body: @escaping @Sendable (Database) throws -> Value
+    ) async throws(BrokerError) -> Value {
+        do {
+            return try await database.read(body)
+        } catch {
+            throw SQLiteFailure.reading(error)
+        }
+    }
+
+    /// Writes in one transaction, between two batches of messages.
+    ///
+    /// - Throws: ``BrokerError``: `storeUnavailable`, or what `body` throws of its own kind.
+    public func writeTables<Value: Sendable>(
+        _ body: @escaping @Sendable (Database) throws -> Value
+    ) async throws(BrokerError) -> Value {
+        try await write(body)
+    }
+}

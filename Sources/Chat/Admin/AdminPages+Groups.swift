@@ -1,0 +1,52 @@
+import Broker
+import Gateway
+import HTTPTypes
+import Hummingbird
+
+extension AdminPages {
+    func groupList(_ request: Request, _ visitor: Visitor) async throws -> Response {
+        let (prefix, after) = (request.query("q"), request.query("after"))
+        var groups = try await messages.log.store.groups(prefix: prefix, after: after, limit: Self.rows + 1)
+        var values: [String: Any] = ["q": prefix, "isEmpty": groups.isEmpty, "isFiltered": !prefix.isEmpty]
+        if groups.count > Self.rows {
+            groups.removeLast()
+            values["next"] = "?q=\(Self.formEncoded(prefix))&after=\(groups.last?.name.description ?? "")"
+        }
+        let epoch = messages.store.epoch
+        values["items"] = groups.map { group -> [String: Any] in
+            [
+                "group": "\(group.name)", "messages": group.messages, "isEmpty": group.messages == 0,
+                "first": group.first.map { "\(MessageID(epoch: epoch, sequence: $0))" } ?? "–",
+                "last": group.last.map { "\(MessageID(epoch: epoch, sequence: $0))" } ?? "–",
+            ]
+        }
+        let purged = request.query("purged")
+        if !purged.isEmpty { values["notice"] = "The group \(purged) was purged." }
+        return try page("admin-groups", visitor, title: "Groups", values)
+    }
+
+    func purgeGroup(_ request: Request, _ visitor: Visitor, _ form: FormFields) async throws -> Response {
+        let group = try Self.group(form["group"] ?? "")
+        guard form["confirmed"] == nil else {
+            try await messages.purge(group)
+            return .redirect("/admin/groups/?purged=\(group)")
+        }
+        let count = try await messages.log.store.group(group)?.messages ?? 0
+        return try confirm(
+            visitor,
+            question: "Delete all \(count) messages of the group “\(group)”?",
+            action: "/admin/groups/purge/",
+            button: "Purge",
+            back: "/admin/groups/",
+            fields: [("group", "\(group)")]
+        )
+    }
+
+    static func group(_ name: String) throws -> GroupName {
+        do {
+            return try GroupName(name)
+        } catch {
+            throw HTTPError(.badRequest, message: error.message)
+        }
+    }
+}

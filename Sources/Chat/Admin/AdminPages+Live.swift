@@ -1,0 +1,92 @@
+import Broker
+import Gateway
+import HTTPTypes
+import Hummingbird
+
+extension AdminPages {
+    func overview(_ request: Request, _ visitor: Visitor) async throws -> Response {
+        try page("admin-overview", visitor, title: "Overview")
+    }
+
+    // MARK: Following and publishing
+
+    func live(
+        _ request: Request,
+        _ visitor: Visitor,
+        filled: [String: Any] = [:],
+        status: HTTPResponse.Status = .ok
+    ) async throws -> Response {
+        let group = request.query("group")
+        var values: [String: Any] = ["group": group]
+        if let followed = try? GroupName(group) {
+            values["followed"] = "\(followed)"
+        } else if !group.isEmpty {
+            values["refusal"] = "A group's name has 1 to 100 ASCII letters, digits, '-', '_' or '.'."
+        }
+        return try page("admin-live", visitor, title: "Live", values.merging(filled) { $1 }, status: status)
+    }
+
+    private struct Published: Encodable {
+        let id: String
+    }
+
+    /// Called by the page's script.
+    func publish(_ request: Request, _ visitor: Visitor, _ form: FormFields) async throws -> Response {
+        let group = try Self.group(form["group"] ?? "")
+        guard !Chat.reservedGroups.contains(group) else {
+            throw HTTPError(.forbidden, message: "The group '\(group)' is the chat's own: write in the chat instead.")
+        }
+        let event = form["event"] ?? ""
+        let message: Message
+        do {
+            let draft = try MessageDraft(
+                group: group,
+                event: event.isEmpty ? Message.defaultEvent : event,
+                text: form["data"] ?? ""
+            )
+            message = try await messages.log.publish(draft)
+        } catch {
+            throw HTTPError(error.isRefusal ? .badRequest : .serviceUnavailable, message: error.message)
+        }
+        return try .json(Published(id: message.id.map { "\($0)" } ?? ""), status: .created)
+    }
+
+    // MARK: Streams
+
+    var streams: [StreamRoute] {
+        [
+            StreamRoute(path: "/admin/statistics/events/") { request in
+                try await grant(request, of: statistics.group, .data)
+            },
+            StreamRoute(path: "/admin/live/events/") { request in
+                let name = request.path.flatMap { Self.group(inQueryOf: $0) } ?? ""
+                let group = try Self.group(name)
+                return try await grant(request, of: group, .composed(tail))
+            },
+        ]
+    }
+
+    private func grant(
+        _ request: HTTPRequest,
+        of group: GroupName,
+        _ payload: StreamGrant.Payload
+    ) async throws -> StreamGrant {
+        guard let session = try await sessions.visitor(request.headerFields, .admin).session else {
+            throw Self.signedOut
+        }
+        return StreamGrant(groups: [group], payload: payload, isValid: { session.expiresAt > .now() })
+    }
+
+    /// A group's name needs no decoding: what would need it is none.
+    private static func group(inQueryOf path: String) -> String? {
+        path.split(separator: "?", maxSplits: 1).last?.split(separator: "&")
+            .first { $0.hasPrefix("group=") }.map { String($0.dropFirst("group=".count)) }
+    }
+}
+
+extension BrokerError {
+    /// Whether another message would do.
+    fileprivate var isRefusal: Bool {
+        [.invalidName, .invalidEvent, .invalidData, .messageTooLarge].contains(code)
+    }
+}

@@ -1,0 +1,96 @@
+import Broker
+import Foundation
+import Gateway
+import Hummingbird
+
+extension AdminPages {
+    func messageList(_ request: Request, _ visitor: Visitor) async throws -> Response {
+        var search = MessageSearch()
+        search.text = request.query("q")
+        search.group = request.query("group")
+        search.author = request.query("author")
+        search.from = Self.day(request.query("from"))
+        search.to = Self.day(request.query("to")).map { Timestamp(milliseconds: $0.milliseconds + 86_400_000) }
+        search.before = Int64(request.query("before"))
+        let (found, next) = try await messages.search(search, limit: Self.rows)
+        var values: [String: Any] = [
+            "q": search.text, "group": search.group, "author": search.author, "from": request.query("from"),
+            "to": request.query("to"), "items": found.map(Self.row), "isEmpty": found.isEmpty,
+            "isFiltered": request.uri.query?.isEmpty == false,
+        ]
+        if let next { values["older"] = Self.link(request, before: next) }
+        if let removed = Int(request.query("removed")) {
+            values["notice"] = removed == 1 ? "1 message was deleted." : "\(removed) messages were deleted."
+        }
+        return try page("admin-messages", visitor, title: "Messages", values)
+    }
+
+    private static func row(_ message: FoundMessage) -> [String: Any] {
+        var row: [String: Any] = [
+            "value": "\(message.sequence).\(message.group)", "sequence": message.sequence,
+            "group": "\(message.group)", "text": message.text, "time": "\(message.createdAt)",
+            "shownTime": shown(message.createdAt),
+            // What is folded can be scrolled, by the keyboard too.
+            "isLong": message.text.utf8.count > 300 || message.text.count(where: \.isNewline) > 5,
+        ]
+        if message.event != Message.defaultEvent { row["event"] = message.event }
+        if let author = message.author, let id = message.authorID {
+            row["by"] = ["name": author, "id": id] as [String: Any]
+        }
+        return row
+    }
+
+    /// `2026-11-21 10:54:23`, in UTC.
+    static func shown(_ time: Timestamp) -> String {
+        String("\(time)".prefix(19)).replacing("T", with: " ")
+    }
+
+    /// The beginning of a day in UTC, as a date field gives it.
+    private static func day(_ text: String) -> Timestamp? {
+        text.count == 10 ? Timestamp(rfc3339: "\(text)T00:00:00Z") : nil
+    }
+
+    private static func link(_ request: Request, before: Int64) -> String {
+        var items = ["q", "group", "author", "from", "to"].compactMap { name -> URLQueryItem? in
+            let value = request.query(name)
+            return value.isEmpty ? nil : URLQueryItem(name: name, value: value)
+        }
+        items.append(URLQueryItem(name: "before", value: "\(before)"))
+        return "?" + items.map { "\($0.name)=\(formEncoded($0.value ?? ""))" }.joined(separator: "&")
+    }
+
+    /// Encoded for a query (WHATWG URL §5.2), the strict way.
+    static func formEncoded(_ text: String) -> String {
+        text.addingPercentEncoding(withAllowedCharacters: .alphanumerics.intersection(asciiCharacters)) ?? ""
+    }
+
+    private static var asciiCharacters: CharacterSet { CharacterSet(charactersIn: " "..."~") }
+
+    func deleteMessages(_ request: Request, _ visitor: Visitor, _ form: FormFields) async throws -> Response {
+        let chosen = form.values(of: "message").compactMap(Self.chosen)
+        guard !chosen.isEmpty else { return .redirect("/admin/messages/") }
+        guard form["confirmed"] == nil else {
+            try await messages.remove(chosen)
+            return .redirect("/admin/messages/?removed=\(chosen.count)")
+        }
+        let found = try await messages.messages(chosen.map(\.sequence))
+        return try confirm(
+            visitor,
+            question: chosen.count == 1 ? "Delete this message?" : "Delete these \(chosen.count) messages?",
+            action: "/admin/messages/delete/",
+            button: "Delete",
+            back: "/admin/messages/",
+            fields: chosen.map { ("message", "\($0.sequence).\($0.group)") },
+            items: found.map(Self.row)
+        )
+    }
+
+    /// `12.my-group`
+    private static func chosen(_ text: String) -> (sequence: Int64, group: GroupName)? {
+        let halves = text.split(separator: ".", maxSplits: 1)
+        guard halves.count == 2, let sequence = Int64(halves[0]), let group = try? GroupName(halves[1]) else {
+            return nil
+        }
+        return (sequence, group)
+    }
+}

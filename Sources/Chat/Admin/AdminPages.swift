@@ -1,0 +1,144 @@
+import Broker
+import Gateway
+import HTTPTypes
+import Hummingbird
+
+/// The admin: sign-in, and what its pages have in common.
+struct AdminPages: Sendable {
+    let messages: ChatMessages
+    let sessions: Sessions
+    let password: AdminPassword
+    let statistics: Statistics
+    let templates: Templates
+    let tail: TailComposer
+
+    static let rows = 50
+
+    func register(in router: Router<GatewayContext>) {
+        let routes = PageRoutes(router: router, templates: templates)
+        routes.add("/admin/", get: signedIn(overview))
+        routes.add("/admin/sign-in/", get: { try await signInPage($0) }, post: signIn)
+        routes.add("/admin/sign-out/", post: form(signOut))
+        routes.add("/admin/statistics/", get: signedIn { _, _ in try .json(statistics.samples) })
+        routes.add("/admin/messages/", get: signedIn(messageList))
+        routes.add("/admin/messages/delete/", post: form(deleteMessages))
+        routes.add("/admin/authors/", get: signedIn(authorList))
+        routes.add("/admin/author/", get: signedIn(authorPage))
+        routes.add("/admin/author/rename/", post: form(renameAuthor))
+        routes.add("/admin/author/delete/", post: form(deleteAuthor))
+        routes.add("/admin/groups/", get: signedIn(groupList))
+        routes.add("/admin/groups/purge/", post: form(purgeGroup))
+        routes.add("/admin/live/", get: signedIn { try await live($0, $1) })
+        routes.add("/admin/publish/", post: form(publish))
+    }
+
+    // MARK: Access
+
+    typealias VisitorHandler = @Sendable (Request, Visitor) async throws -> Response
+    typealias FormHandler = @Sendable (Request, Visitor, FormFields) async throws -> Response
+
+    private func signedIn(_ handler: @escaping VisitorHandler) -> PageHandler {
+        { request in
+            let visitor = try await sessions.visitor(request.headers, .admin)
+            guard visitor.session != nil else { return .redirect("/admin/sign-in/") }
+            return try await handler(request, visitor)
+        }
+    }
+
+    /// A form of a page of the admin: signed in first, then the form's token.
+    private func form(_ handler: @escaping FormHandler) -> PageHandler {
+        { request in
+            let visitor = try await sessions.visitor(request.headers, .admin)
+            guard visitor.session != nil else { throw Self.signedOut }
+            let fields = try await FormFields(request, maximumBytes: 8 << 20)
+            try visitor.checkForm(request, token: fields["csrf_token"])
+            return try await handler(request, visitor, fields)
+        }
+    }
+
+    static let signedOut = HTTPError(.forbidden, message: "You are not signed in: sign in at /admin/.")
+
+    /// A page of the admin with its frame.
+    func page(
+        _ name: String,
+        _ visitor: Visitor,
+        title: String,
+        _ values: [String: Any] = [:],
+        status: HTTPResponse.Status = .ok
+    ) throws -> Response {
+        let frame: [String: Any] = [
+            "title": title, "token": visitor.formToken,
+            "navigation": Self.sections.map { path, label in
+                ["path": path, "label": label, "isCurrent": label == title] as [String: Any]
+            },
+        ]
+        return try templates.page(name, values.merging(frame) { first, _ in first }, status: status)
+    }
+
+    private static let sections = [
+        ("/admin/", "Overview"), ("/admin/messages/", "Messages"), ("/admin/authors/", "Authors"),
+        ("/admin/groups/", "Groups"), ("/admin/live/", "Live"),
+    ]
+
+    // MARK: Signing in and out
+
+    private func signInPage(_ request: Request, refusal: (String, HTTPResponse.Status)? = nil) async throws -> Response
+    {
+        let visitor = try await sessions.visitor(request.headers, .admin)
+        guard visitor.session == nil else { return .redirect("/admin/") }
+        var values: [String: Any] = ["title": "Sign in", "token": visitor.formToken]
+        values["refusal"] = refusal?.0
+        return try templates.page(
+            "admin-sign-in",
+            values,
+            status: refusal?.1 ?? .ok,
+            cookie: visitor.isNew ? sessions.cookie(.admin, visitor.token, request) : nil
+        )
+    }
+
+    private func signIn(_ request: Request) async throws -> Response {
+        let visitor = try await sessions.visitor(request.headers, .admin)
+        let form = try await FormFields(request, maximumBytes: 64 << 10)
+        try visitor.checkForm(request, token: form["csrf_token"])
+        switch password.check(form["password"] ?? "") {
+        case .wrong:
+            return try await signInPage(request, refusal: ("That is not the password.", .forbidden))
+        case .tooMany:
+            return try await signInPage(
+                request,
+                refusal: ("Too many wrong passwords. Wait a minute, then try again.", .tooManyRequests)
+            )
+        case .right:
+            let token = try await sessions.begin(.admin, name: "admin", replacing: visitor.session)
+            return .redirect("/admin/", cookie: sessions.cookie(.admin, token, request))
+        }
+    }
+
+    private func signOut(_ request: Request, _ visitor: Visitor, _ form: FormFields) async throws -> Response {
+        if let session = visitor.session { try await sessions.end(session) }
+        return .redirect("/admin/sign-in/", cookie: sessions.cookie(.admin, nil, request))
+    }
+
+    // MARK: Confirming
+
+    /// Asks before something is removed for good. The answer comes as the same form with `confirmed`.
+    func confirm(
+        _ visitor: Visitor,
+        question: String,
+        action: String,
+        button: String,
+        back: String,
+        fields: [(String, String)],
+        items: [[String: Any]] = []
+    ) throws -> Response {
+        try page(
+            "admin-confirm",
+            visitor,
+            title: "Are you sure?",
+            [
+                "question": question, "action": action, "button": button, "back": back, "items": items,
+                "fields": fields.map { ["name": $0.0, "value": $0.1] },
+            ]
+        )
+    }
+}

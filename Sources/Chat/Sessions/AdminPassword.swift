@@ -1,0 +1,79 @@
+import Broker
+import Foundation
+import GRDB
+import Synchronization
+
+/// The administrator's password: from the configuration, or made at the first start and kept as a salted digest. A made one
+/// has 100 random bits, which no slow digest could protect better.
+final class AdminPassword: Sendable {
+    private let salt: Data
+    private let digest: Data
+    /// The password itself, where it was made just now.
+    let generated: String?
+    private let failures = Mutex<[Timestamp]>([])
+
+    /// After so many wrong passwords within a minute, further ones are not looked at.
+    private static let allowedFailures = 10
+
+    private init(salt: Data, digest: Data, generated: String? = nil) {
+        (self.salt, self.digest, self.generated) = (salt, digest, generated)
+    }
+
+    private convenience init(_ password: String, isGenerated: Bool) {
+        let salt = SecretToken.randomBytes(16)
+        self.init(salt: salt, digest: Self.digest(password, salt), generated: isGenerated ? password : nil)
+    }
+
+    /// - Returns: Nil where no password is set and none is to be made.
+    static func load(
+        _ configuration: ChatConfiguration,
+        _ store: SQLiteMessageStore
+    ) async throws(BrokerError) -> AdminPassword? {
+        if let password = configuration.adminPassword { return AdminPassword(password, isGenerated: false) }
+        guard configuration.generatesAdminPassword else { return nil }
+        let kept = try await store.readTables { db in
+            try Data.fetchOne(db, sql: "SELECT value FROM chat_settings WHERE key = 'admin_password'")
+        }
+        if let kept, kept.count == 48 {
+            return AdminPassword(salt: Data(kept.prefix(16)), digest: Data(kept.dropFirst(16)))
+        }
+        let made = AdminPassword(makePassword(), isGenerated: true)
+        let value = made.salt + made.digest
+        try await store.writeTables { db in
+            try db.execute(
+                sql: "INSERT OR REPLACE INTO chat_settings (key, value) VALUES ('admin_password', ?)",
+                arguments: [value]
+            )
+        }
+        return made
+    }
+
+    /// Four times five characters, none of which looks like another.
+    private static func makePassword() -> String {
+        let alphabet = Array("abcdefghijkmnpqrstuvwxyz23456789")
+        var source = SystemRandomNumberGenerator()
+        let parts = (0..<4).map { _ in
+            String((0..<5).map { _ in alphabet[Int.random(in: 0..<alphabet.count, using: &source)] })
+        }
+        return parts.joined(separator: "-")
+    }
+
+    private static func digest(_ password: String, _ salt: Data) -> Data {
+        SecretToken.digest(of: salt.base64EncodedString(), password)
+    }
+
+    enum Verdict {
+        case right, wrong, tooMany
+    }
+
+    func check(_ password: String) -> Verdict {
+        failures.withLock { failures in
+            let now = Timestamp.now()
+            failures.removeAll { now.milliseconds - $0.milliseconds > 60_000 }
+            guard failures.count < Self.allowedFailures else { return .tooMany }
+            if SecretToken.areEqual(Self.digest(password, salt), digest) { return .right }
+            failures.append(now)
+            return .wrong
+        }
+    }
+}

@@ -1,0 +1,80 @@
+import Broker
+import Foundation
+import GRDB
+import HTTPTypes
+import Hummingbird
+
+/// Somebody who is signed in.
+struct Session: Sendable {
+    enum Kind: String, Sendable {
+        case chat, admin
+    }
+
+    let digest: SecretToken.Digest
+    let name: String
+    let expiresAt: Timestamp
+}
+
+/// Who is signed in, in the database, so that a restart signs nobody out.
+struct Sessions: Sendable {
+    let store: SQLiteMessageStore
+    let configuration: ChatConfiguration
+
+    func find(_ token: SecretToken, _ kind: Session.Kind) async throws(BrokerError) -> Session? {
+        let digest = token.digest
+        return try await store.readTables { db in
+            try Row.fetchOne(
+                db.cachedStatement(
+                    sql: "SELECT name, expires_at FROM chat_sessions WHERE token = ? AND kind = ? AND expires_at > ?"
+                ),
+                arguments: [digest, kind.rawValue, Timestamp.now().milliseconds]
+            ).map { Session(digest: digest, name: $0[0], expiresAt: Timestamp(milliseconds: $0[1])) }
+        }
+    }
+
+    /// Signs somebody in under a new token, never under one that the browser brought, and takes an earlier session away.
+    func begin(_ kind: Session.Kind, name: String, replacing old: Session?) async throws(BrokerError) -> SecretToken {
+        let token = SecretToken()
+        let now = Timestamp.now().milliseconds
+        let expiresAt = now + lifetime(kind).components.seconds * 1000
+        let (digest, oldDigest) = (token.digest, old?.digest)
+        try await store.writeTables { db in
+            if let oldDigest {
+                try db.execute(sql: "DELETE FROM chat_sessions WHERE token = ?", arguments: [oldDigest])
+            }
+            try db.execute(sql: "DELETE FROM chat_sessions WHERE expires_at <= ?", arguments: [now])
+            try db.execute(
+                sql: "INSERT INTO chat_sessions (token, kind, name, expires_at) VALUES (?, ?, ?, ?)",
+                arguments: [digest, kind.rawValue, name, expiresAt]
+            )
+        }
+        return token
+    }
+
+    func end(_ session: Session) async throws(BrokerError) {
+        try await store.writeTables { db in
+            try db.execute(sql: "DELETE FROM chat_sessions WHERE token = ?", arguments: [session.digest])
+        }
+    }
+
+    func lifetime(_ kind: Session.Kind) -> Duration {
+        kind == .chat ? configuration.sessionLifetime : configuration.adminSessionLifetime
+    }
+}
+
+extension Session.Kind {
+    var cookieName: String { self == .chat ? "notify_session" : "notify_admin" }
+    var path: String { self == .chat ? "/" : "/admin/" }
+
+    /// The token in a request's cookies (RFC 6265 §5.4), if there is one.
+    func token(in headers: HTTPFields) -> SecretToken? {
+        for field in headers[values: .cookie] {
+            for pair in field.split(separator: ";") {
+                let halves = pair.split(separator: "=", maxSplits: 1)
+                guard halves.count == 2, halves[0].drop(while: { $0 == " " }) == cookieName else { continue }
+                return SecretToken(String(halves[1]))
+            }
+        }
+        return nil
+    }
+}

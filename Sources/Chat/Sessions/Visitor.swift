@@ -1,0 +1,60 @@
+import Broker
+import Foundation
+import Gateway
+import HTTPTypes
+import Hummingbird
+
+/// A browser that has asked for something: its token, and who is signed in with it.
+struct Visitor: Sendable {
+    let kind: Session.Kind
+    let token: SecretToken
+    /// Whether the browser does not have the token yet.
+    let isNew: Bool
+    let session: Session?
+
+    var formToken: String { token.formToken }
+
+    /// Refuses what does not come from a page of ours: by the browser's word (`Origin`), and by the page's token.
+    ///
+    /// - Throws: 403.
+    func checkForm(_ request: Request, token field: String?) throws {
+        if let origin = request.headers[.origin] {
+            let isOurs = ["http://", "https://"].contains { origin == $0 + (request.head.authority ?? "") }
+            guard isOurs else {
+                throw HTTPError(.forbidden, message: "This form was sent from a page of another site.")
+            }
+        }
+        let given = request.headers[.csrfToken] ?? field ?? ""
+        guard !isNew, SecretToken.areEqual(Data(given.utf8), Data(formToken.utf8)) else {
+            throw HTTPError(
+                .forbidden,
+                message: "The form's token (csrf_token, or X-CSRFToken) is missing or old. Load the page again."
+            )
+        }
+    }
+}
+
+extension Sessions {
+    func visitor(_ headers: HTTPFields, _ kind: Session.Kind) async throws(BrokerError) -> Visitor {
+        guard let token = kind.token(in: headers) else {
+            return Visitor(kind: kind, token: SecretToken(), isNew: true, session: nil)
+        }
+        return Visitor(kind: kind, token: token, isNew: false, session: try await find(token, kind))
+    }
+
+    /// The one `Set-Cookie` of an answer.
+    ///
+    /// - Parameter token: Nil takes the cookie away.
+    func cookie(_ kind: Session.Kind, _ token: SecretToken?, _ request: Request) -> String {
+        let isSecure = configuration.usesTLS || request.headers[.forwardedProtocol]?.lowercased() == "https"
+        let age = token == nil ? 0 : lifetime(kind).components.seconds
+        return "\(kind.cookieName)=\(token?.text ?? ""); Path=\(kind.path); Max-Age=\(age); HttpOnly; SameSite=Lax"
+            + (isSecure ? "; Secure" : "")
+    }
+}
+
+extension HTTPField.Name {
+    /// Valid names are never nil; were they, another field would be looked at in vain.
+    static let csrfToken = HTTPField.Name("X-CSRFToken") ?? .te
+    static let forwardedProtocol = HTTPField.Name("X-Forwarded-Proto") ?? .te
+}

@@ -1,0 +1,103 @@
+import Broker
+import GRDB
+
+/// A message of any group as the admin shows it.
+struct FoundMessage: Sendable {
+    let sequence: Int64
+    let group: GroupName
+    let event: String
+    /// For a message of the chat its text, else its data.
+    let text: String
+    /// Of the chat's messages.
+    let author: String?
+    let authorID: Int64?
+    let createdAt: Timestamp
+}
+
+/// What the admin looks for; empty parts count as none.
+struct MessageSearch: Sendable {
+    var text = ""
+    var group = ""
+    var author = ""
+    var from: Timestamp?
+    var to: Timestamp?
+    /// Older than this sequence.
+    var before: Int64?
+}
+
+extension ChatMessages {
+    /// A search looks at so many messages at most before it says where it stopped: it must not hold a reader for minutes.
+    private static let searchedMessages: Int64 = 200_000
+    /// What is shown of a text: a page of the admin must stay a page.
+    private static let shownCharacters = 5000
+
+    /// The newest messages that fit, newest first.
+    ///
+    /// - Returns: With them, from where an older page goes on; nil at the end.
+    func search(_ search: MessageSearch, limit: Int) async throws(BrokerError) -> (found: [FoundMessage], next: Int64?)
+    {
+        let newest = min(search.before ?? .max, log.frontier.sequence + 1)
+        let group = group.description
+        return try await store.readTables { db in
+            // Where the search begins to look: the newest so many rows below the bound.
+            let floor =
+                try Int64.fetchOne(
+                    db,
+                    sql: "SELECT id FROM messages WHERE id < ? ORDER BY id DESC LIMIT 1 OFFSET ?",
+                    arguments: [newest, Self.searchedMessages]
+                ) ?? 0
+            let rows = try Row.fetchAll(
+                db,
+                sql: Self.statement,
+                arguments: [
+                    "chat": group, "before": newest, "floor": floor,
+                    "group": search.group, "author": search.author, "text": search.text.likePattern,
+                    "anyText": search.text.isEmpty, "from": search.from?.milliseconds ?? .min,
+                    "to": search.to?.milliseconds ?? .max, "shown": Self.shownCharacters, "limit": limit + 1,
+                    "now": Timestamp.now().milliseconds,
+                ]
+            )
+            var found = try rows.map { row in
+                let authorID: Int64? = row[5]
+                let shown: String? = row[3]
+                return FoundMessage(
+                    sequence: row[0],
+                    group: try GroupName(row[1] as String),
+                    event: row[2],
+                    text: shown ?? "",
+                    author: row[4],
+                    authorID: authorID,
+                    createdAt: Timestamp(milliseconds: row[6])
+                )
+            }
+            guard found.count > limit else { return (found, floor > 0 ? floor + 1 : nil) }
+            found.removeLast(found.count - limit)
+            return (found, found.last?.sequence)
+        }
+    }
+
+    private static let statement = """
+        SELECT id, group_name, event, substr(shown, 1, :shown), author, author_id, created_at FROM (
+            SELECT m.id, g.name AS group_name, m.event, a.name AS author, a.id AS author_id, m.created_at,
+                CASE WHEN g.name = :chat AND json_valid(CAST(m.data AS TEXT))
+                    THEN json_extract(CAST(m.data AS TEXT), '$.content') ELSE CAST(m.data AS TEXT) END AS shown
+            FROM messages m JOIN groups g ON g.id = m.group_id
+                LEFT JOIN chat_messages c ON c.id = m.id LEFT JOIN chat_authors a ON a.id = c.author_id
+            WHERE m.id < :before AND m.id > :floor AND (:group = '' OR g.name = :group)
+                AND (:author = '' OR a.name = :author) AND m.created_at >= :from AND m.created_at < :to
+                AND (m.expires_at IS NULL OR m.expires_at > :now)
+        ) WHERE :anyText OR shown LIKE :text ESCAPE '\\' ORDER BY id DESC LIMIT :limit
+        """
+
+    /// Single messages, for a confirmation; those that are gone are left out.
+    func messages(_ sequences: [Int64]) async throws(BrokerError) -> [FoundMessage] {
+        var result: [FoundMessage] = []
+        for sequence in sequences {
+            var search = MessageSearch()
+            search.before = sequence + 1
+            let found = try await self.search(search, limit: 1).found
+            if let first = found.first, first.sequence == sequence { result.append(first) }
+        }
+        return result
+    }
+}

@@ -1,0 +1,98 @@
+import Broker
+import GRDB
+import NIOCore
+import NIOFoundationCompat
+
+/// The chat's messages and authors: the broker's log, and what the chat knows beside it.
+struct ChatMessages: Sendable {
+    let log: MessageLog
+    let store: SQLiteMessageStore
+    let group: GroupName
+    let names: AuthorNames
+
+    /// Takes away what a stop in the middle of removing an author has left, and loads the names that have changed.
+    func prepare() async throws(BrokerError) {
+        let (orphans, renamed) = try await store.readTables { [group] db in
+            let orphans = try Int64.fetchAll(
+                db,
+                sql: """
+                    SELECT id FROM messages WHERE group_id = (SELECT id FROM groups WHERE name = ?)
+                        AND event = ? AND id NOT IN (SELECT id FROM chat_messages)
+                    """,
+                arguments: [group.description, Message.defaultEvent]
+            )
+            let rows = try Row.fetchAll(db, sql: "SELECT id, name FROM chat_authors WHERE renamed")
+            return (orphans, rows.map { (id: $0[0] as Int64, name: $0[1] as String) })
+        }
+        for author in renamed { names.rename(author.id, to: author.name) }
+        for orphan in orphans { try await log.delete(orphan, in: group) }
+    }
+
+    /// Stores a message with its author, who is made where there is none of this name, and publishes it.
+    ///
+    /// The author is looked up and made on the store's one writer, in the message's transaction: two requests that race
+    /// make one author.
+    ///
+    /// - Parameter sending: The browser's name for this sending: a second try under it makes no second message.
+    /// - Returns: The message's id.
+    func post(_ content: String, by name: String, sending: String?) async throws(BrokerError) -> MessageID {
+        let key = sending.map { SecretToken.digest(of: "sending", "\(name)\u{0}\($0)").urlSafeText }
+        var draft = try MessageDraft(group: group, text: content, idempotencyKey: key)
+        draft.attachment = DraftAttachment(
+            data: { db in
+                try StoredText(author: try Self.author(name, db), name: name, content: content).data
+            },
+            stored: { db, sequence in
+                try db.cachedStatement(
+                    sql: "INSERT INTO chat_messages (id, author_id) SELECT ?, id FROM chat_authors WHERE name = ?"
+                ).execute(arguments: [sequence, name])
+            }
+        )
+        guard let id = try await log.publish(draft).id else {
+            throw BrokerError(.storeUnavailable, "The message got no id.")
+        }
+        return id
+    }
+
+    private static func author(_ name: String, _ db: Database) throws -> Int64 {
+        let found = try Int64.fetchOne(
+            db.cachedStatement(sql: "SELECT id FROM chat_authors WHERE name = ?"),
+            arguments: [name]
+        )
+        if let found { return found }
+        try db.cachedStatement(sql: "INSERT INTO chat_authors (name, created_at) VALUES (?, ?)")
+            .execute(arguments: [name, Timestamp.now().milliseconds])
+        return db.lastInsertedRowID
+    }
+
+    // MARK: Removing
+
+    /// Removes messages of any group. Open pages of the chat take theirs away.
+    func remove(_ messages: [(sequence: Int64, group: GroupName)]) async throws(BrokerError) {
+        let ours = messages.filter { $0.group == group }.map(\.sequence)
+        names.hide(ours)
+        for message in messages { try await log.delete(message.sequence, in: message.group) }
+        tell("removed", RemovedMessages(ids: ours.map { "\(MessageID(epoch: store.epoch, sequence: $0))" }))
+    }
+
+    /// Removes everything that a group holds now; clients that resume from before are told.
+    func purge(_ purged: GroupName) async throws(BrokerError) {
+        let last = log.frontier
+        if purged == group { names.hide(through: last.sequence) }
+        try await log.purge(purged, through: last.sequence)
+        if purged == group { tell("removed", RemovedMessages(through: "\(last)")) }
+    }
+
+    /// Tells the chat's open pages of a change, without storing it: who loads the page later sees its outcome.
+    func tell(_ event: String, _ value: some Encodable) {
+        guard let data = try? StoredText.encode(value),
+            let draft = try? MessageDraft(group: group, event: event, data: ByteBuffer(data: data))
+        else { return }
+        try? log.publishUnstored(draft)
+    }
+}
+
+private struct RemovedMessages: Encodable {
+    var ids: [String] = []
+    var through: String?
+}

@@ -1,0 +1,100 @@
+import Broker
+import Foundation
+import Gateway
+import NIOCore
+import NIOFoundationCompat
+import Synchronization
+
+/// Who is here now: who has an open stream. Those who are here are told of changes, at most four times a second however
+/// many come and go.
+final class Presence: Sendable {
+    private struct Present {
+        let name: String
+        var seats = 0
+        var isSignedOut = false
+    }
+
+    private struct State {
+        var sessions: [SecretToken.Digest: Present] = [:]
+        var hasChanged = false
+    }
+
+    /// What is told of those who are here.
+    struct Report: Encodable {
+        let count: Int
+        /// Some of them, by name.
+        let names: [String]
+    }
+
+    /// Names in a report, at most: a thousand readers must not make a thousand long lists.
+    private static let shownNames = 50
+
+    private let log: MessageLog
+    private let group: GroupName
+    private let state = Mutex(State())
+
+    init(log: MessageLog, group: GroupName) {
+        (self.log, self.group) = (log, group)
+    }
+
+    /// An open stream of a session. Its end is noticed when nobody holds it any more.
+    final class Seat: Sendable {
+        let session: Session
+        private let presence: Presence
+
+        fileprivate init(_ session: Session, _ presence: Presence) {
+            (self.session, self.presence) = (session, presence)
+        }
+
+        /// Whether the session still holds.
+        var isValid: Bool { session.expiresAt > .now() && presence.isSignedIn(session) }
+
+        deinit { presence.leave(session) }
+    }
+
+    func enter(_ session: Session) -> Seat {
+        state.withLock { state in
+            var present = state.sessions[session.digest] ?? Present(name: session.name)
+            present.seats += 1
+            if present.seats == 1 { state.hasChanged = true }
+            state.sessions[session.digest] = present
+        }
+        return Seat(session, self)
+    }
+
+    private func leave(_ session: Session) {
+        state.withLock { state in
+            guard var present = state.sessions[session.digest] else { return }
+            present.seats -= 1
+            if present.seats == 0 { state.hasChanged = true }
+            state.sessions[session.digest] = present.seats > 0 ? present : nil
+        }
+    }
+
+    /// Ends the open streams of a session.
+    func signOut(_ session: Session) {
+        state.withLock { $0.sessions[session.digest]?.isSignedOut = true }
+    }
+
+    private func isSignedIn(_ session: Session) -> Bool {
+        state.withLock { !($0.sessions[session.digest]?.isSignedOut ?? false) }
+    }
+
+    var report: Report { state.withLock { Self.report($0) } }
+
+    private static func report(_ state: State) -> Report {
+        let names = Set(state.sessions.values.lazy.filter { !$0.isSignedOut }.map(\.name))
+        return Report(count: names.count, names: Array(names.sorted().prefix(shownNames)))
+    }
+
+    func announceIfChanged() {
+        let report = state.withLock { state -> Report? in
+            defer { state.hasChanged = false }
+            return state.hasChanged ? Self.report(state) : nil
+        }
+        guard let report, let data = try? StoredText.encode(report),
+            let draft = try? MessageDraft(group: group, event: "here", data: ByteBuffer(data: data))
+        else { return }
+        try? log.publishUnstored(draft)
+    }
+}

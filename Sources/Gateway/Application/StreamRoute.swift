@@ -1,0 +1,50 @@
+public import Broker
+public import HTTPTypes
+
+/// An event stream on a path of an application's own. It is the gateway's stream in everything: it resumes, catches up
+/// and shares its bytes with others of its kind. The application decides who may have it, and what of.
+public struct StreamRoute: Sendable {
+    /// Such as `/stream-chat-messages/`; with or without `/` at its end.
+    public let path: String
+    let grant: @Sendable (HTTPRequest) async throws -> StreamGrant
+
+    /// - Parameter grant: Asked for each request, off the event loop. What it throws is the answer, as with routes: a
+    ///   browser's `EventSource` takes any refusal as final.
+    public init(path: String, grant: @escaping @Sendable (HTTPRequest) async throws -> StreamGrant) {
+        (self.path, self.grant) = (path, grant)
+    }
+}
+
+/// What one client's stream is made of.
+public struct StreamGrant: Sendable {
+    /// What stands in the `data:` of a message.
+    public enum Payload: Sendable {
+        /// The message's data as it is.
+        case data
+        /// The message as a JSON object, as with `?envelope=json`.
+        case envelope
+        /// What a composer makes of the message when it is encoded.
+        case composed(any MessageComposer)
+    }
+
+    /// Reserved groups may be among them.
+    public var groups: [GroupName]
+    public var payload: Payload
+    /// Whether a client that names no beginning gets all that is stored first, and not only what is new.
+    public var beginsWithAll: Bool
+    /// Asked about four times per heartbeat, on the event loop: once false, the stream ends, and the client may ask anew.
+    public var isValid: @Sendable () -> Bool
+    /// Held for as long as the stream lives: its `deinit` tells the application that the stream has ended.
+    public var held: (any AnyObject & Sendable)?
+
+    public init(
+        groups: [GroupName],
+        payload: Payload = .data,
+        beginsWithAll: Bool = false,
+        isValid: @escaping @Sendable () -> Bool = { true },
+        held: (any AnyObject & Sendable)? = nil
+    ) {
+        (self.groups, self.payload, self.beginsWithAll) = (groups, payload, beginsWithAll)
+        (self.isValid, self.held) = (isValid, held)
+    }
+}

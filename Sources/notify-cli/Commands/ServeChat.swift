@@ -1,0 +1,50 @@
+import ArgumentParser
+import Broker
+import Chat
+import Gateway
+import Hummingbird
+
+/// The options of the chat that `serve` shows on its pages.
+struct ServeChat: ParsableArguments {
+    @Flag(help: "Serve no chat, no lobby and no admin. NOTIFY_NO_CHAT.")
+    var noChat = false
+
+    @Option(
+        help: ArgumentHelp(
+            "The password of /admin/ (default: one is made and printed at the first start on loopback). NOTIFY_ADMIN_PASSWORD.",
+            discussion: "Better in the environment or the file: other users of this machine see command lines."
+        )
+    )
+    var adminPassword: String?
+
+    @Option(help: "How long somebody stays signed in to the chat (default: 14d). NOTIFY_SESSION_LIFETIME.")
+    var sessionLifetime: String?
+
+    /// Nil where there is to be no chat: by option, or since the server is not on loopback and nobody has asked for one.
+    func configuration(_ settings: Settings, host: String) throws -> ChatConfiguration? {
+        let isLoopback = GatewayConfiguration.isLoopback(host)
+        let isOff = try settings.bool(.noChat, option: noChat ? true : nil) ?? !isLoopback
+        var configuration = ChatConfiguration()
+        configuration.adminPassword = try settings.string(.adminPassword, option: adminPassword)
+        guard configuration.adminPassword?.isEmpty != true else {
+            throw UsageError("--admin-password is empty: leave it out, and one is made.")
+        }
+        configuration.generatesAdminPassword = isLoopback
+        if let lifetime = try settings.duration(.sessionLifetime, option: sessionLifetime) {
+            guard lifetime >= .seconds(1) else { throw UsageError("--session-lifetime must be at least 1s.") }
+            configuration.sessionLifetime = lifetime
+        }
+        return isOff ? nil : configuration
+    }
+}
+
+extension Chat {
+    /// What the greeting says of the pages.
+    func greeting(_ url: String) -> String {
+        let password = newAdminPassword.map { "  (password: \($0), shown only this time)" } ?? ""
+        return """
+            Chat:              \(url)/
+            \(hasAdmin ? "Admin:             \(url)/admin/\(password)" : "Admin:             off; --admin-password turns it on")
+            """
+    }
+}

@@ -1,0 +1,119 @@
+import Broker
+import Foundation
+import NIOHTTP1
+import Testing
+
+@testable import Chat
+
+@Suite(.timeLimit(.minutes(2))) struct AdminTests {
+    @Test func `nothing of the admin is for strangers`() async throws {
+        try await ChatServer.run { server in
+            let stranger = server.browser()
+            for path in ["", "messages/", "authors/", "author/?id=1", "groups/", "live/", "statistics/"] {
+                let answer = try await stranger.get("/admin/" + path)
+                #expect(answer.status == 302, "\(path)")
+                #expect(answer.headers["location"] == ["/admin/sign-in/"])
+            }
+            for path in [
+                "messages/delete/", "author/rename/", "author/delete/", "groups/purge/", "publish/", "sign-out/",
+            ] {
+                #expect(try await stranger.post("/admin/" + path, [:]).status == 403, "\(path)")
+            }
+            #expect(try await stranger.get("/admin/statistics/events/").status == 403)
+            #expect(try await stranger.get("/admin/live/events/?group=a").status == 403)
+        }
+    }
+
+    @Test func `wrong passwords are refused, and after ten also the right one`() async throws {
+        try await ChatServer.run { server in
+            let browser = server.browser()
+            try await browser.get("/admin/sign-in/")
+            for _ in 0..<10 { #expect(try await browser.post("/admin/sign-in/", ["password": "x"]).status == 403) }
+            #expect(try await browser.post("/admin/sign-in/", ["password": ChatServer.password]).status == 429)
+        }
+    }
+
+    @Test func `a password is made once, and kept as a digest`() async throws {
+        let store = try SQLiteMessageStore(path: SQLiteMessageStore.inMemoryPath)
+        try store.migrate(ChatSchema.migrator)
+        let made = try #require(try await AdminPassword.load(ChatConfiguration(), store))
+        let password = try #require(made.generated)
+        let kept = try #require(try await AdminPassword.load(ChatConfiguration(), store))
+        #expect(kept.generated == nil)
+        #expect(kept.check(password) == .right)
+        #expect(kept.check(password + "x") == .wrong)
+        var configuration = ChatConfiguration()
+        configuration.generatesAdminPassword = false
+        #expect(try await AdminPassword.load(configuration, store) == nil)
+        try await store.close()
+    }
+
+    @Test func `messages are found by text, group, author and day, page by page`() async throws {
+        try await ChatServer.run { server in
+            let ariel = try await server.signedIn("Ariel")
+            try await ariel.post("/create-message/", ["content": "100% \"sure\""])
+            let group = try GroupName("other")
+            for number in 0..<60 { try await server.log.publish(MessageDraft(group: group, text: "text \(number)")) }
+            let admin = try await server.administrator()
+            func rows(_ query: String) async throws -> Int {
+                try await admin.get("/admin/messages/" + query).body.matches(of: /name="message"/).count
+            }
+            #expect(try await rows("") == 50)
+            #expect(try await rows("?before=12") == 11)
+            #expect(try await rows("?q=100%25+%22sure%22") == 1)
+            #expect(try await rows("?q=100_") == 0)
+            #expect(try await rows("?author=Ariel") == 1)
+            #expect(try await rows("?group=other&q=text+5") == 11)
+            #expect(try await rows("?to=2001-01-01") == 0)
+            #expect(try await rows("?from=2001-01-01&group=notify.chat") == 1)
+            let page = try await admin.get("/admin/messages/?group=other").body
+            #expect(page.contains("?group=other&amp;before=12"))
+        }
+    }
+
+    @Test func `a message is deleted after a confirmation, with the form's token`() async throws {
+        try await ChatServer.run { server in
+            let group = try GroupName("other")
+            let id = try #require(try await server.log.publish(MessageDraft(group: group, text: "secret")).id)
+            let admin = try await server.administrator()
+            let chosen = "\(id.sequence).other"
+            let forged = ["message": chosen, "confirmed": "yes", "csrf_token": "x"]
+            #expect(try await admin.post("/admin/messages/delete/", forged).status == 403)
+            let question = try await admin.post("/admin/messages/delete/", ["message": chosen])
+            #expect(question.status == 200)
+            #expect(question.body.contains("Delete this message?") && question.body.contains("secret"))
+            #expect(try await server.store.message(id.sequence, in: group) != nil)
+            let done = try await admin.post("/admin/messages/delete/", ["message": chosen, "confirmed": "yes"])
+            #expect(done.headers["location"] == ["/admin/messages/?removed=1"])
+            #expect(try await server.store.message(id.sequence, in: group) == nil)
+        }
+    }
+
+    @Test func `a group is purged, and the admin publishes and follows`() async throws {
+        try await ChatServer.run { server in
+            let admin = try await server.administrator()
+            let fields = ["group": "news", "event": "greeting", "data": "hello"]
+            let published = try await admin.post("/admin/publish/", fields)
+            #expect(published.status == 201)
+            #expect(try await admin.post("/admin/publish/", ["group": "a b", "data": "x"]).status == 400)
+            #expect(try await admin.post("/admin/publish/", ["group": "notify.chat", "data": "x"]).status == 403)
+            let events = try await admin.events("/admin/live/events/?group=news&last=5") { $0.name == "message" }
+            #expect(events.last?.data.contains(#""data":"hello","event":"greeting""#) == true)
+            #expect(try await admin.get("/admin/groups/").body.contains("news"))
+            #expect(try await admin.post("/admin/groups/purge/", ["group": "news", "confirmed": "yes"]).status == 302)
+            #expect(try await server.store.group(GroupName("news"))?.messages == 0)
+        }
+    }
+
+    @Test func `the overview's stream tells the figures`() async throws {
+        try await ChatServer.run { server in
+            let admin = try await server.administrator()
+            let running = Task { try await server.chat.run() }
+            let events = try await admin.events("/admin/statistics/events/") { $0.data.contains(#""streams":1"#) }
+            #expect(events.last?.name == "message")
+            #expect(try await admin.get("/admin/statistics/").body.contains("database_bytes"))
+            running.cancel()
+            try await running.value
+        }
+    }
+}
