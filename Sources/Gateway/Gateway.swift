@@ -120,10 +120,18 @@ extension GatewayConfiguration {
             ("--inbox-size", inboxBytes), ("--connection-buffer-size", connectionBufferBytes),
             ("--max-pinned-size", pinnedBytes), ("--max-body-size", maximumBodyBytes ?? 1),
             ("--event-loops", eventLoops ?? 1), ("--max-batch-size", maximumBatchBytes),
+            ("--max-answers-size", maximumAnswerBytes),
             ("--max-batch-messages", maximumBatchMessages),
         ]
         for (option, value) in positive where value < 1 {
             throw GatewayError(.invalidConfiguration, "\(option) is \(value): it must be at least 1.")
+        }
+        // Each group is one term of a statement, of which SQLite takes 500 (https://www.sqlite.org/limits.html).
+        guard maximumGroupsPerStream <= 400 else {
+            throw GatewayError(
+                .invalidConfiguration,
+                "--max-groups-per-stream is \(maximumGroupsPerStream): it may be at most 400."
+            )
         }
         let durations: [(String, Duration)] = [
             ("--heartbeat", heartbeat), ("--head-timeout", headTimeout), ("--idle-timeout", idleTimeout),

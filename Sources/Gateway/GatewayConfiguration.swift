@@ -27,7 +27,9 @@ public struct GatewayConfiguration: Sendable {
     public var maximumBatchBytes = 16 << 20
     /// Messages that one `POST /messages` may hold: they are stored in one transaction, which others wait for.
     public var maximumBatchMessages = 10_000
-    /// Groups that one stream may follow.
+    /// Large answers (history) that wait for their sockets, in bytes, over all connections. Over it: 503.
+    public var maximumAnswerBytes = 64 << 20
+    /// Groups that one stream may follow, at most 400.
     public var maximumGroupsPerStream = 100
 
     /// A stream that said nothing for so long says a comment.

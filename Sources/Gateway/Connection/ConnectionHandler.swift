@@ -324,11 +324,14 @@ final class ConnectionHandler: ChannelDuplexHandler, RemovableChannelHandler {
             request.isKeepAlive && !isClosing && !hasParserStopped && !isLast && answer.status != .contentTooLarge
         var bytes = services.head(of: answer, to: request, keepsAlive: keepsAlive)
         if request.method != .HEAD { bytes.writeImmutableBuffer(answer.body) }
-        guard !keepsAlive else {
+        let isLarge = bytes.readableBytes > ConnectionServices.largeAnswer
+        guard isLarge || !keepsAlive else {
             context.writeAndFlush(wrapOutboundOut(bytes), promise: nil)
             return finishRequest()
         }
         let written = context.writeAndFlush(wrapOutboundOut(bytes))
+        if isLarge { services.holdsAnswer(of: bytes.readableBytes, until: written) }
+        guard !keepsAlive else { return finishRequest() }
         let this = NIOLoopBound(self, eventLoop: context.eventLoop)
         state = .lingering
         deadline = .now() + Self.lingerTime

@@ -20,6 +20,7 @@ final class ConnectionServices {
         let messageBytes: Int
         let bodyBytes: Int
         let batchBytes: Int
+        let answerBytes: Int
         let batchMessages: Int
         let groupsPerStream: Int
         let reserved: ReservedGroups
@@ -66,12 +67,21 @@ final class ConnectionServices {
             if let expectation = head.headers.first(name: "expect"), expectation.lowercased() != "100-continue" {
                 throw Problem(.expectationFailed, "The only expectation that is understood is 100-continue.")
             }
+            try Self.checkCodings(head)
             if isExcess, !(route?.isStream ?? false) {
                 counters.refusedConnections.add(1)
                 throw Problem(
                     .serviceUnavailable,
                     "Too many connections are open (--max-connections \(limits.connections)). Try again in a moment.",
                     headers: [.retryAfter: "5"]
+                )
+            }
+            if route == nil, head.method == .GET, counters.answerBytes.value > limits.answerBytes {
+                throw Problem(
+                    .serviceUnavailable,
+                    "Answers to other clients, who read slowly, fill the memory that they may take (--max-answers-size "
+                        + "\(limits.answerBytes)). Try again in a moment.",
+                    headers: [.retryAfter: "1"]
                 )
             }
             switch route {
@@ -89,6 +99,20 @@ final class ConnectionServices {
             request.problem = error
         }
         return request
+    }
+
+    /// No coding but chunks is known: what comes in another would be stored as it is.
+    private static func checkCodings(_ head: HTTPRequestHead) throws(Problem) {
+        if let coding = head.headers.first(name: "transfer-encoding"), coding.trimmed.lowercased() != "chunked" {
+            throw .notImplemented("The transfer coding \(coding.quotedForPeople)")
+        }
+        if let coding = head.headers.first(name: "content-encoding"), coding.trimmed.lowercased() != "identity" {
+            throw Problem(
+                .unsupportedMediaType,
+                "The body comes as \(coding.quotedForPeople), and is understood only as it is: send it without "
+                    + "Content-Encoding."
+            )
+        }
     }
 
     private func bodyLimit(of route: LoopRoute?, _ head: HTTPRequestHead) -> Int {
@@ -202,6 +226,14 @@ final class ConnectionServices {
             head.add("Connection", "keep-alive")
         }
         return head.end()
+    }
+
+    /// From this size on answers are counted while they wait for their sockets.
+    static let largeAnswer = 64 << 10
+
+    func holdsAnswer(of bytes: Int, until written: EventLoopFuture<Void>) {
+        counters.answerBytes.add(bytes)
+        written.whenComplete { [counters] _ in counters.answerBytes.add(-bytes) }
     }
 
     /// Called about once a second.

@@ -197,6 +197,7 @@ extension GatewayConfiguration {
             messageBytes: messageBytes,
             bodyBytes: maximumBodyBytes ?? 6 * messageBytes + 64 << 10,
             batchBytes: maximumBatchBytes,
+            answerBytes: maximumAnswerBytes,
             batchMessages: maximumBatchMessages,
             groupsPerStream: maximumGroupsPerStream,
             reserved: reserved,

@@ -12,7 +12,7 @@ struct MessageRoutes: Sendable {
     private static let maximumLimit = 1000
     /// An answer holds about so many bytes of data, or one message: what a client asks for with few bytes must not cost
     /// unbounded memory. `has_more` tells that there is more.
-    private static let maximumBytes = 32 << 20
+    private static let maximumBytes = 4 << 20
 
     func register(in router: Router<GatewayContext>) {
         router.resource("/groups/:group/messages", onLoop: [.post], [.get: { try await history($0, $1) }])

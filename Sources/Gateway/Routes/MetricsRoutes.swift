@@ -45,6 +45,7 @@ struct MetricsRoutes: Sendable {
             ),
             ("page_reads_total", .counter, "Pages of history read for streams.", counters.pageReads.value),
             ("pinned_bytes", .gauge, "Bytes that wait for slow sockets.", counters.pinnedBytes.value),
+            ("answer_bytes", .gauge, "Bytes of large answers that wait for slow clients.", counters.answerBytes.value),
             ("recent_bytes", .gauge, "Recent messages in memory.", counters.recentBytes.value),
             ("recent_evictions_total", .counter, "Recent messages that left memory.", counters.recentEvictions.value),
             (

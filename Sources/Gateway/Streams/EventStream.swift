@@ -210,9 +210,9 @@ final class EventStream: ChannelInboundHandler {
         write(first, context)
     }
 
-    /// The position before the oldest message, if there is one.
+    /// The oldest message that is still stored, if there is one.
     private var oldest: MessageID? {
-        page.flatMap { $0.hasOldest ? position(at: $0.beforeOldest) : nil }
+        page?.oldest.map { position(at: $0) }
     }
 
     private func position(at sequence: Int64) -> MessageID {

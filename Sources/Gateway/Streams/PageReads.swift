@@ -13,8 +13,8 @@ final class PageReads {
         let removedThrough: Int64
         /// The position before the oldest message that is still stored.
         let beforeOldest: Int64
-        /// Whether there is one.
-        let hasOldest: Bool
+        /// The oldest message that is still stored and was published; nil if there is none.
+        let oldest: Int64?
     }
 
     private struct Key: Hashable {
@@ -158,7 +158,7 @@ final class PageReads {
             removedThrough: log.removedThrough,
             // The oldest may be committed and not handed over yet; a position beyond what was published is none.
             beforeOldest: log.oldest.map { min($0 - 1, through) } ?? through,
-            hasOldest: log.oldest != nil
+            oldest: log.oldest.flatMap { $0 <= through ? $0 : nil }
         )
     }
 

@@ -77,7 +77,7 @@ struct JSONScanner {
                 }
                 return string
             case UInt8(ascii: "\\"):
-                try text.append(contentsOf: Array(String(escape()).utf8))
+                text.append(contentsOf: Unicode.UTF8.encode(try escape()) ?? Unicode.UTF8.encodedReplacementCharacter)
             case 0..<0x20:
                 index -= 1
                 throw .syntax("a control character must be escaped")
@@ -117,11 +117,14 @@ struct JSONScanner {
     }
 
     private mutating func codeUnit() throws(Failure) -> UInt16 {
-        guard index + 4 <= bytes.endIndex,
-            let unit = UInt16(String(decoding: bytes[index..<index + 4], as: UTF8.self), radix: 16),
-            bytes[index] != UInt8(ascii: "+"), bytes[index] != UInt8(ascii: "-")
-        else { throw .syntax("expected four hexadecimal digits") }
-        index += 4
+        var unit: UInt16 = 0
+        for _ in 0..<4 {
+            guard let digit = peek.flatMap({ Character(Unicode.Scalar($0)).hexDigitValue }) else {
+                throw .syntax("expected four hexadecimal digits")
+            }
+            unit = unit << 4 | UInt16(digit)
+            index += 1
+        }
         return unit
     }
 

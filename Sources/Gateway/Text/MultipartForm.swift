@@ -81,11 +81,17 @@ extension ByteBufferView {
     /// The index after the first occurrence of `needle` at or after `start`.
     fileprivate func end(of needle: [UInt8], from start: Int) -> Int? {
         guard let first = needle.first else { return start }
-        var index = Swift.max(start, startIndex)
-        while index < endIndex, let found = self[index...].firstIndex(of: first) {
-            if self[found...].starts(with: needle) { return found + needle.count }
-            index = found + 1
+        let base = startIndex
+        let found = withUnsafeBytes { bytes -> Int? in
+            var index = Swift.max(start - base, 0)
+            while index + needle.count <= bytes.count {
+                if bytes[index] == first, bytes[index..<(index + needle.count)].elementsEqual(needle) {
+                    return index + needle.count
+                }
+                index += 1
+            }
+            return nil
         }
-        return nil
+        return found.map { $0 + base }
     }
 }

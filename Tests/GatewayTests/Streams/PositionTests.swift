@@ -123,7 +123,7 @@ struct PositionTests {
             let receipt = client.receipt
             #expect(
                 try Self.reset(receipt)
-                    == Reset(reason: "expired", requested: server.position(5), oldest: server.position(10))
+                    == Reset(reason: "expired", requested: server.position(5), oldest: server.position(11))
             )
             #expect(receipt.control.map(\.event) == ["stream-open", "stream-reset"])
             #expect(receipt.control.map(\.id) == [server.position(10), server.position(10)])

@@ -58,7 +58,7 @@ struct RemovalTests {
             #expect(receipt.control.map(\.event) == ["stream-open", "stream-reset"])
             #expect(receipt.control.map(\.id) == [server.position(0), server.position(15)])
             #expect(receipt.reset?.data.contains("\"reason\":\"expired\"") == true)
-            #expect(receipt.reset?.data.contains("\"oldest\":\"\(server.position(15))\"") == true)
+            #expect(receipt.reset?.data.contains("\"oldest\":\"\(server.position(16))\"") == true)
         }
     }
 

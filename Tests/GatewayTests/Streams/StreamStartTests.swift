@@ -126,7 +126,7 @@ struct StreamStartTests {
             try await server.log.store.remove(GroupName("test-group"), through: 3)
             let stream = try await server.stream("/groups/test-group/events", ["Last-Event-ID: \(server.id(1))"])
             #expect(try await stream.event() == openEvent(at: server.id(3)))
-            let reset = resetEvent(at: server.id(3), "expired", requested: server.id(1), oldest: server.id(3))
+            let reset = resetEvent(at: server.id(3), "expired", requested: server.id(1), oldest: server.id(4))
             #expect(try await stream.event() == reset)
             #expect(try await stream.events(2).map(\.data) == ["4", "5"])
             // Who stands behind the removal misses nothing.
