@@ -45,7 +45,7 @@ test-browser: $(VENV)/ready  ## Runs the browser tests against the debug build o
 
 test-thread:  ## Runs the Swift tests under the thread sanitizer, in a build folder of their own.
 	@scripts/require swift sqlite
-	swift test --disable-xctest --sanitize=thread -Xswiftc -DTHREAD_SANITIZER --scratch-path .build-thread $(ARGS)
+	swift test --disable-xctest --sanitize=thread --scratch-path .build-thread $(ARGS)
 
 soak: build  ## Loads the server for a minute and accounts for every message. Longer: make soak ARGS="--minutes 30"
 	@scripts/require python3

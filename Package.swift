@@ -39,7 +39,6 @@ let package = Package(
             name: "Broker",
             dependencies: [
                 .product(name: "NIOCore", package: "swift-nio"),
-                .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
                 .product(name: "NIOFoundationCompat", package: "swift-nio"),
                 .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "GRDB", package: "GRDB.swift"),
@@ -74,12 +73,15 @@ let package = Package(
             ],
             swiftSettings: settings
         ),
+        // Empty, but for builds with the thread sanitizer.
+        .target(name: "ThreadSanitizerMutex"),
         .executableTarget(
             name: "notify-cli",
             dependencies: [
                 "Broker",
                 "Gateway",
                 "NotifyClient",
+                "ThreadSanitizerMutex",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Configuration", package: "swift-configuration"),
                 .product(name: "Logging", package: "swift-log"),
