@@ -42,7 +42,6 @@ let package = Package(
             name: "Broker",
             dependencies: [
                 .product(name: "NIOCore", package: "swift-nio"),
-                .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
                 .product(name: "NIOFoundationCompat", package: "swift-nio"),
                 .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "GRDB", package: "GRDB.swift"),
@@ -96,6 +95,8 @@ let package = Package(
             ],
             swiftSettings: settings
         ),
+        // Empty, but for builds with the thread sanitizer.
+        .target(name: "ThreadSanitizerMutex"),
         .executableTarget(
             name: "notify-cli",
             dependencies: [
@@ -103,6 +104,7 @@ let package = Package(
                 "Chat",
                 "Gateway",
                 "NotifyClient",
+                "ThreadSanitizerMutex",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Configuration", package: "swift-configuration"),
                 .product(name: "Logging", package: "swift-log"),

@@ -15,15 +15,24 @@ struct NotifyClientTests {
         _ body: (NotifyClient, ScriptedServer) async throws -> Result
     ) async throws -> Result {
         try await ScriptedServer.run(script: script) { server in
-            let client = try NotifyClient(url: server.url, configuration: configuration)
-            do {
-                let result = try await body(client, server)
-                try await client.shutdown()
-                return result
-            } catch {
-                try await client.shutdown()
-                throw error
-            }
+            try await withClient(url: server.url, configuration: configuration) { try await body($0, server) }
+        }
+    }
+
+    /// Shuts the client down however the body ends: one that is not shut down ends the process, and all tests with it.
+    static func withClient<Result>(
+        url: String,
+        configuration: NotifyClient.Configuration = .init(),
+        _ body: (NotifyClient) async throws -> Result
+    ) async throws -> Result {
+        let client = try NotifyClient(url: url, configuration: configuration)
+        do {
+            let result = try await body(client)
+            try await client.shutdown()
+            return result
+        } catch {
+            try await client.shutdown()
+            throw error
         }
     }
 
@@ -164,9 +173,9 @@ struct NotifyClientTests {
 
     @Test func `no server`() async throws {
         try await withRefusingPort { url in
-            let client = try NotifyClient(url: url)
-            let error = try await Self.error { try await client.publish(group: "g", data: "x") }
-            try await client.shutdown()
+            let error = try await Self.withClient(url: url) { client in
+                try await Self.error { try await client.publish(group: "g", data: "x") }
+            }
             #expect(error.code == .unreachable)
             #expect(
                 error.message == "No server answers at \(url): start one with 'notify-cli serve', or give its address "
@@ -176,9 +185,9 @@ struct NotifyClientTests {
     }
 
     @Test func `no such host`() async throws {
-        let client = try NotifyClient(url: "http://no-such-host.invalid:8080/")
-        let error = try await Self.error { try await client.publish(group: "g", data: "x") }
-        try await client.shutdown()
+        let error = try await Self.withClient(url: "http://no-such-host.invalid:8080/") { client in
+            try await Self.error { try await client.publish(group: "g", data: "x") }
+        }
         #expect(error.code == .unreachable)
         #expect(error.message.contains("no-such-host.invalid"))
     }

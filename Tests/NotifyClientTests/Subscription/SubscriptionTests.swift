@@ -131,22 +131,23 @@ struct SubscriptionTests {
         var configuration = NotifyClient.Configuration()
         configuration.reconnect.cap = .milliseconds(5)
         let first = try await ScriptedServer.start(script: script)
-        let client = try NotifyClient(url: first.url, configuration: configuration)
-        var iterator = try client.subscribe(groups: ["g"]) { journal.note($0) }.makeAsyncIterator()
-        #expect(try await iterator.next()?.id == "e-1")
-        let port = first.port
-        await first.stop()
-        let second = try await ScriptedServer.start(port: port) { request, exchange in
-            try await exchange.open(at: "e-1", resumed: true)
-            try await exchange.message(2)
-            try await exchange.closed()
+        try await NotifyClientTests.withClient(url: first.url, configuration: configuration) { client in
+            var iterator = try client.subscribe(groups: ["g"]) { journal.note($0) }.makeAsyncIterator()
+            #expect(try await iterator.next()?.id == "e-1")
+            let port = first.port
+            await first.stop()
+            let second = try await ScriptedServer.start(port: port) { request, exchange in
+                try await exchange.open(at: "e-1", resumed: true)
+                try await exchange.message(2)
+                try await exchange.closed()
+            }
+            #expect(try await iterator.next()?.id == "e-2")
+            #expect(second.requests.first?.headers["last-event-id"] == ["e-1"])
+            #expect(journal.all.first == "connected")
+            #expect(journal.all.last == "resumed")
+            try await client.shutdown()
+            await second.stop()
         }
-        #expect(try await iterator.next()?.id == "e-2")
-        #expect(second.requests.first?.headers["last-event-id"] == ["e-1"])
-        #expect(journal.all.first == "connected")
-        #expect(journal.all.last == "resumed")
-        try await client.shutdown()
-        await second.stop()
     }
 
     @Test func `a reset is reported, in order, and the stream goes on from it`() async throws {
@@ -277,9 +278,10 @@ struct SubscriptionTests {
         }
     }
 
-    @Test func `no group`() throws {
-        let client = try NotifyClient(url: "http://127.0.0.1:1")
-        #expect(throws: NotifyClientError.self) { try client.subscribe(groups: []) }
-        Task { try await client.shutdown() }
+    @Test func `no group`() async throws {
+        try await NotifyClientTests.withClient(url: "http://127.0.0.1:1") { client in
+            let error = #expect(throws: NotifyClientError.self) { try client.subscribe(groups: []) }
+            #expect(error?.code == .invalidArgument)
+        }
     }
 }
