@@ -24,3 +24,41 @@ enum DatabaseInvariants {
         return names.map { "the counts of the group \($0.quotedForPeople) are not those of its messages" }
     }
 }
+
+extension DatabaseInvariants {
+    /// Whether ids that are in use would be given again.
+    static func reusableIDs(_ db: Database) throws -> [String] {
+        let given = try Int64.fetchOne(db, sql: "SELECT seq FROM sqlite_sequence WHERE name = 'messages'") ?? 0
+        let newest = try Int64.fetchOne(db, sql: "SELECT max(id) FROM messages") ?? 0
+        return given < newest ? ["the highest id that was given is lost: ids would come twice"] : []
+    }
+
+    /// Messages of one stretch that are not as they were stored.
+    ///
+    /// - Returns: A sentence for each, and where the stretch ends; nil at the end of all.
+    static func damagedMessages(_ db: Database, after: Int64) throws -> (findings: [String], last: Int64?) {
+        let epoch = try SQLiteSchema.epoch(db)
+        var names: [Int64: GroupName] = [:]
+        var findings: [String] = []
+        var last: Int64?
+        let rows = try Row.fetchCursor(
+            db,
+            sql: "SELECT \(StoredMessage.columns) WHERE id > ? ORDER BY id LIMIT 5000",
+            arguments: [after]
+        )
+        while let row = try rows.next() {
+            last = try row.value(0)
+            let group = try row.value(1, as: Int64.self)
+            if names[group] == nil {
+                let name = try String.fetchOne(db, sql: "SELECT name FROM groups WHERE id = ?", arguments: [group])
+                names[group] = try name.map { try GroupName($0) }
+            }
+            do {
+                _ = try StoredMessage.read(row, StoredMessage.data(row), in: names[group], epoch: epoch)
+            } catch let error as BrokerError {
+                findings.append(error.message)
+            }
+        }
+        return (findings, last)
+    }
+}

@@ -45,6 +45,8 @@ extension SQLiteMessageStore {
         let isTrusted = isLogIntact && record != nil
         if !isNew, !isTrusted || (fileSize(path) ?? 0) <= checkedSize { try checkStructure(of: pool, path) }
         try SQLiteSchema.migrate(pool)
+        // Damage to the log can only take messages then, never the tables.
+        if isNew { try pool.writeWithoutTransaction { _ = try $0.checkpoint(.truncate) } }
         var epoch = try pool.read { try SQLiteSchema.epoch($0) }
         let newest = try pool.read { try newestSequence($0) }
         if !isNew, let doubt = EpochDoubt(record: record, epoch: epoch, newest: newest, isLogIntact: isLogIntact) {

@@ -13,7 +13,7 @@ extension SQLiteMessageStore {
         try await read { [epoch, configuration] db in
             let rows = try GroupRows(groups, db)
             // One index range for each group, merged by id: SQLite runs the parts as coroutines and stops at the limit.
-            let part = "SELECT \(PageBuilder.columns) WHERE group_id = ? AND id > ? AND id <= ? AND \(Self.isKept)"
+            let part = "SELECT \(StoredMessage.columns) WHERE group_id = ? AND id > ? AND id <= ? AND \(Self.isKept)"
             let now = configuration.clock().milliseconds
             var page = PageBuilder(epoch: epoch, rows: rows, limit: limit, maximumBytes: maximumBytes)
             guard !rows.ids.isEmpty else { return page.page }
@@ -43,7 +43,7 @@ extension SQLiteMessageStore {
                 from: Row.fetchCursor(
                     db.cachedStatement(
                         sql: """
-                            SELECT \(PageBuilder.columns) WHERE group_id = ? AND id < ? AND \(Self.isKept)
+                            SELECT \(StoredMessage.columns) WHERE group_id = ? AND id < ? AND \(Self.isKept)
                             ORDER BY id DESC LIMIT ?
                             """
                     ),
@@ -122,54 +122,17 @@ private struct PageBuilder {
         )
     }
 
-    /// What ``fill(from:)`` takes.
-    static let columns = "id, group_id, event, data, created_at, expires_at, checksum FROM messages"
-
-    /// Takes rows of ``columns``, of which there is one more than the limit if there is more.
-    ///
-    /// - Throws: ``BrokerError`` with the code `storeUnusable` at a message that is not as it was stored.
+    /// Takes rows of ``StoredMessage/columns``, of which there is one more than the limit if there is more.
     mutating func fill(from cursor: RowCursor) throws {
         var bytes = 0
         while let row = try cursor.next() {
-            let data = try row.withUnsafeData(atIndex: 3) { data in data.map { ByteBuffer(bytes: $0) } ?? ByteBuffer() }
+            let data = try StoredMessage.data(row)
             bytes += data.readableBytes
             guard messages.count < limit, messages.isEmpty || bytes <= maximumBytes else {
                 isComplete = false
                 return
             }
-            messages.append(try message(row, data))
+            messages.append(try StoredMessage.read(row, data, in: rows.names[try row.value(1)], epoch: epoch))
         }
-    }
-
-    private func message(_ row: Row, _ data: ByteBuffer) throws -> Message {
-        let sequence = try row.value(0, as: Int64.self)
-        let event = try row.value(2, as: String.self)
-        let createdAt = Timestamp(milliseconds: try row.value(4))
-        let expiresAt = try row.optional(5, as: Int64.self).map { Timestamp(milliseconds: $0) }
-        guard let group = rows.names[try row.value(1)],
-            try row.value(6, as: Int64.self)
-                == Checksum.of(
-                    sequence: sequence,
-                    group: group,
-                    event: event,
-                    data: data,
-                    createdAt: createdAt,
-                    expiresAt: expiresAt
-                )
-        else {
-            throw BrokerError(
-                .storeUnusable,
-                "The message \(epoch)-\(sequence) was damaged on the disk: restore the database from a backup, or delete "
-                    + "the message to go on without it."
-            )
-        }
-        return Message(
-            id: MessageID(epoch: epoch, sequence: sequence),
-            group: group,
-            event: event,
-            data: data,
-            createdAt: createdAt,
-            expiresAt: expiresAt
-        )
     }
 }

@@ -8,7 +8,9 @@ enum SQLiteSchema {
     /// - Throws: ``BrokerError`` with the code `storeUnusable` for a database that is not ours, or a newer version's.
     static func verify(_ db: Database) throws {
         let application = try Int.fetchOne(db, sql: "PRAGMA application_id")
-        let isEmpty = try Int.fetchOne(db, sql: "SELECT count(*) FROM sqlite_master") == 0
+        // The migrator's own table comes first: an end right after it leaves nothing else.
+        let isEmpty =
+            try Int.fetchOne(db, sql: "SELECT count(*) FROM sqlite_master WHERE tbl_name <> 'grdb_migrations'") == 0
         guard isEmpty || application == applicationID else {
             throw BrokerError(
                 .storeUnusable,

@@ -46,7 +46,7 @@ struct IdempotencyTests {
     )
     func `a key comes with one event, data and ttl only`(text: String, event: String, ttl: Duration?) async throws {
         try await StoreFolder.with { folder in
-            try await folder.run { log in
+            try await folder.run(WallClock().configuration) { log in
                 _ = try await log.publish(.test("data", event: "greeting", ttl: .seconds(5), key: "k"))
                 let error = await #expect(throws: BrokerError.self) {
                     try await log.publish(.test(text, event: event, ttl: ttl, key: "k"))

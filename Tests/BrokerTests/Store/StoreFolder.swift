@@ -1,5 +1,6 @@
 import Broker
 import Foundation
+import GRDB
 import Logging
 import Synchronization
 
@@ -39,6 +40,18 @@ struct StoreFolder: Sendable {
         log.close()
         try await store.close()
         return try outcome.get()
+    }
+
+    /// Moves the write-ahead log into the database, as a server does in time.
+    func checkpoint() async throws {
+        try await DatabaseQueue(path: database).writeWithoutTransaction { db in _ = try db.checkpoint(.truncate) }
+    }
+
+    /// A connection as another process has it, whose transactions may stay open.
+    func otherConnection() throws -> DatabaseQueue {
+        var configuration = Configuration()
+        configuration.allowsUnsafeTransactions = true
+        return try DatabaseQueue(path: database, configuration: configuration)
     }
 
     func bytes(_ suffix: String = "") throws -> Data {

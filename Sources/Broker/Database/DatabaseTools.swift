@@ -1,0 +1,126 @@
+import Foundation
+import GRDB
+
+/// What an operator does with a database file, also while a server has it open in another process.
+///
+/// All of it goes through connections of its own and leaves the server's lock alone. Methods block their thread while they
+/// read, `check` and `backup` for as long as reading the whole file takes.
+public struct DatabaseTools: Sendable {
+    public let path: String
+
+    /// - Throws: ``BrokerError`` with the code `storeUnusable` if there is no file, or not a database of this version.
+    public init(path: String) throws(BrokerError) {
+        guard (SQLiteMessageStore.fileSize(path) ?? 0) > 0 else {
+            throw BrokerError(.storeUnusable, "There is no database at '\(path)': give its path with --database.")
+        }
+        self.path = path
+        try read { try SQLiteSchema.verify($0) }
+    }
+
+    // MARK: Figures
+
+    /// What is in the database.
+    public func statistics() throws(BrokerError) -> DatabaseStatistics {
+        let sizes = StoreSizes(
+            database: SQLiteMessageStore.fileSize(path) ?? 0,
+            writeAheadLog: SQLiteMessageStore.fileSize(path + "-wal") ?? 0
+        )
+        return try read { try DatabaseStatistics($0, sizes) }
+    }
+
+    // MARK: Backup
+
+    /// Makes a copy that is whole in itself, whatever is published meanwhile, with an epoch of its own: the ids that the
+    /// original gives from now on must not mean other messages in the copy.
+    ///
+    /// - Parameter destination: A path where nothing is yet.
+    /// - Returns: The epoch of the copy.
+    /// - Throws: ``BrokerError``: `storeUnusable` if there is something at the path or it cannot be written,
+    ///   `storeUnavailable` if the original cannot be read.
+    @discardableResult
+    public func backup(to destination: String) throws(BrokerError) -> Epoch {
+        guard !FileManager.default.fileExists(atPath: destination) else {
+            throw BrokerError(.storeUnusable, "There is a file at '\(destination)' already: give another path.")
+        }
+        try SQLiteFailure.checkFolder(of: destination)
+        // A copy that was broken off must not look like a whole one.
+        let partial = destination + "-partial"
+        for suffix in ["", "-wal", "-shm"] { try? FileManager.default.removeItem(atPath: partial + suffix) }
+        defer { try? FileManager.default.removeItem(atPath: partial) }
+        do {
+            let source = try Self.connect(path, readonly: true)
+            let copy = try DatabaseQueue(path: partial)
+            try source.backup(to: copy)
+            let epoch = try copy.write { try SQLiteSchema.renewEpoch($0) }
+            try copy.close()
+            try FileManager.default.moveItem(atPath: partial, toPath: destination)
+            return epoch
+        } catch let error as BrokerError {
+            throw error
+        } catch {
+            throw SQLiteFailure.opening(destination, error)
+        }
+    }
+
+    // MARK: Vacuum
+
+    /// Gives the free pages of the file back to the file system.
+    ///
+    /// - Parameter full: Write the whole file anew, as small as can be, instead of cutting free pages off. Needs as much
+    ///   space again, and the database for itself.
+    /// - Returns: The size before and after, in bytes.
+    /// - Throws: ``BrokerError``: `storeUnavailable` if a server runs and `full` was asked for.
+    public func vacuum(full: Bool = false) async throws(BrokerError) -> (before: Int, after: Int) {
+        let before = SQLiteMessageStore.fileSize(path) ?? 0
+        if let lock = try? DatabaseLock(forDatabaseAt: path) {
+            lock.release()
+            let store = try SQLiteMessageStore(path: path)
+            let outcome = Result { try Self.vacuum(store.database, full: full) }
+            try await store.close()
+            do { try outcome.get() } catch { throw SQLiteFailure.changing(error) }
+        } else {
+            guard !full else {
+                throw BrokerError(
+                    .storeUnavailable,
+                    "A server has the database open: stop it first, or vacuum without --full while it runs."
+                )
+            }
+            do {
+                let queue = try Self.connect(path, readonly: false)
+                try Self.vacuum(queue, full: false)
+                try queue.close()
+            } catch {
+                throw SQLiteFailure.changing(error)
+            }
+        }
+        return (before, SQLiteMessageStore.fileSize(path) ?? 0)
+    }
+
+    private static func vacuum(_ database: any DatabaseWriter, full: Bool) throws {
+        if full { return try database.vacuum() }
+        // Small transactions: a server that runs gets its turn between them.
+        while try database.writeWithoutTransaction({ db in
+            try db.execute(sql: "PRAGMA incremental_vacuum(256)")
+            return try Int.fetchOne(db, sql: "PRAGMA freelist_count") ?? 0
+        }) > 0 {}
+    }
+
+    // MARK: Connections
+
+    func read<Value>(_ body: (Database) throws -> Value) throws(BrokerError) -> Value {
+        do {
+            return try Self.connect(path, readonly: true).read(body)
+        } catch let error as BrokerError {
+            throw error
+        } catch {
+            throw SQLiteFailure.opening(path, error)
+        }
+    }
+
+    private static func connect(_ path: String, readonly: Bool) throws -> DatabaseQueue {
+        var configuration = Configuration()
+        configuration.readonly = readonly
+        configuration.busyMode = .timeout(5)
+        return try DatabaseQueue(path: path, configuration: configuration)
+    }
+}

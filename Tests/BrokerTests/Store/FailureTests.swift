@@ -1,0 +1,87 @@
+import Foundation
+import GRDB
+import Testing
+
+@testable import Broker
+
+/// What the database does not take is refused, nothing of it is published, and the writer goes on by itself.
+@Suite(.timeLimit(.minutes(1)))
+struct FailureTests {
+    private static func run(
+        _ body: (StoreFolder, MessageLog, RecordingSink, LogRecord) async throws -> Void
+    ) async throws {
+        try await StoreFolder.with { folder in
+            let record = LogRecord()
+            try await folder.run(.init(busyTimeout: .milliseconds(5), logger: record.logger)) { log in
+                let sink = RecordingSink()
+                log.join(sink, groups: [.test]) { _ in }
+                _ = try await log.publish(.test("before"))
+                try await body(folder, log, sink, record)
+            }
+        }
+    }
+
+    /// Nothing of what was refused is seen, and each change of state is logged once.
+    private static func expect(_ log: MessageLog, _ sink: RecordingSink, _ record: LogRecord) async throws {
+        let after = try await log.publish(.test("after"))
+        #expect(after.id?.sequence == 2)
+        #expect(sink.texts == ["before", "after"])
+        #expect(try await log.texts() == ["before", "after"])
+        #expect(try await log.store.group(.test)?.messages == 2)
+        #expect(record.all.map { String($0.prefix { $0 != ":" }) } == ["error", "notice"])
+    }
+
+    @Test func `another process has locked the database`() async throws {
+        try await Self.run { folder, log, sink, record in
+            let other = try folder.otherConnection()
+            try await other.writeWithoutTransaction { db in try db.execute(sql: "BEGIN IMMEDIATE") }
+            for number in 0..<3 {
+                let error = await #expect(throws: BrokerError.self) { try await log.publish(.test("\(number)")) }
+                #expect(error?.code == .storeUnavailable)
+                #expect(error?.message.contains("locked") == true)
+            }
+            let error = await #expect(throws: BrokerError.self) { try await log.delete(1, in: .test) }
+            #expect(error?.code == .storeUnavailable)
+            try await other.writeWithoutTransaction { db in try db.execute(sql: "ROLLBACK") }
+            try await Self.expect(log, sink, record)
+        }
+    }
+
+    @Test func `the disk is full`() async throws {
+        try await Self.run { folder, log, sink, record in
+            let store = try #require(log.store as? SQLiteMessageStore)
+            let pages = try await store.database.write { db in
+                let pages = try Int.fetchOne(db, sql: "PRAGMA page_count") ?? 0
+                try db.execute(sql: "PRAGMA max_page_count = \(pages)")
+                return pages
+            }
+            let big = String(repeating: "x", count: 100_000)
+            for _ in 0..<3 {
+                let error = await #expect(throws: BrokerError.self) { try await log.publish(.test(big)) }
+                #expect(error?.code == .storeUnavailable)
+                #expect(error?.message.contains("full") == true)
+            }
+            await #expect(throws: BrokerError.self) {
+                try await log.publish(contentsOf: [.test("small", key: "k"), .test(big)])
+            }
+            try await store.database.write { db in
+                try db.execute(sql: "PRAGMA max_page_count = \(pages + 1000)")
+            }
+            try await Self.expect(log, sink, record)
+            // The key of a publish that failed is free.
+            #expect(try await !log.outcome(of: .test("other", key: "k")).get().isReplay)
+        }
+    }
+
+    @Test func `a database of a newer version is refused`() async throws {
+        try await StoreFolder.with { folder in
+            _ = try await folder.run { log in try await log.publish(.test("1")) }
+            try await DatabaseQueue(path: folder.database).write { db in
+                try db.execute(sql: "INSERT INTO grdb_migrations VALUES ('2 something')")
+            }
+            let error = await #expect(throws: BrokerError.self) { try await folder.run { _ in } }
+            #expect(error?.code == .storeUnusable)
+            #expect(error?.message.contains("newer version") == true)
+        }
+    }
+}
