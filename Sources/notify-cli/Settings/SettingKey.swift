@@ -25,7 +25,8 @@ enum SettingKey: String, CaseIterable {
     case logLevel = "log-level"
     // Clients
     case url
-    case group, event, data, lines, persist
+    case group, event, data, lines, persist, ttl
+    case idempotencyKey = "idempotency-key"
     case since, last, count
     case limit, prefix
     case json
