@@ -20,6 +20,7 @@ struct ServeCommand: AsyncParsableCommand {
               notify-cli serve --port 9000 --database /var/lib/notify/notify.sqlite
               notify-cli serve --port 0 --database :memory:
               notify-cli serve --allow-origin https://example.org
+              notify-cli serve --retain 'logs.*=7d,1GiB' --retain '*=90d'
             """
     )
 
@@ -28,12 +29,6 @@ struct ServeCommand: AsyncParsableCommand {
 
     @Option(help: "The port; 0 takes a free one (default: 8080). NOTIFY_PORT.")
     var port: Int?
-
-    @Option(
-        help: "The database file; ':memory:' keeps nothing (default: notify.sqlite). NOTIFY_DATABASE.",
-        completion: .file()
-    )
-    var database: String?
 
     @Flag(
         help:
@@ -44,6 +39,7 @@ struct ServeCommand: AsyncParsableCommand {
     @Option(help: "An origin whose pages may use the server, or '*'; may be repeated. NOTIFY_ALLOW_ORIGIN.")
     var allowOrigin: [String] = []
 
+    @OptionGroup(title: "Storage") var storage: ServeStorage
     @OptionGroup(title: "Limits") var limits: ServeLimits
     @OptionGroup var config: ConfigOptions
 
@@ -59,57 +55,52 @@ struct ServeCommand: AsyncParsableCommand {
             gatewayConfiguration.allowsPublicHost = try settings.bool(.insecure, option: insecure ? true : nil) ?? false
             gatewayConfiguration.allowedOrigins = try settings.strings(.allowOrigin, options: allowOrigin)
             OpenFiles.bound(&gatewayConfiguration, logger)
-            try await serve(
-                database: try settings.string(.database, option: database) ?? "notify.sqlite",
-                try limits.logConfiguration(settings),
-                gatewayConfiguration,
-                logger
+            // Before the database is made: a refused start leaves nothing behind.
+            try gatewayConfiguration.validate()
+            let retention = try storage.retention(settings)
+            let logConfiguration = try limits.logConfiguration(settings)
+            let store = try SQLiteMessageStore(
+                path: try storage.path(settings),
+                configuration: try storage.storeConfiguration(settings, logger)
             )
+            let log = try MessageLog(store: store, layer: InMemoryChannelLayer(), configuration: logConfiguration)
+            try await Self.serve(log, gatewayConfiguration, retention, greeting: Greeting(store, retention), logger)
+            log.close()
+            try await store.close()
         }
     }
 
-    private func serve(
-        database: String,
-        _ logConfiguration: MessageLog.Configuration,
-        _ gatewayConfiguration: GatewayConfiguration,
+    /// Returns when the server was told to stop and has stopped.
+    private static func serve(
+        _ log: MessageLog,
+        _ configuration: GatewayConfiguration,
+        _ retention: RetentionPolicy,
+        greeting: Greeting,
         _ logger: Logger
     ) async throws {
-        let host = gatewayConfiguration.host
-        // Before the database is made: a refused start leaves nothing behind.
-        try gatewayConfiguration.validate()
-        let store = try SQLiteMessageStore(path: database)
-        let log = try MessageLog(store: store, layer: InMemoryChannelLayer(), configuration: logConfiguration)
-        let gateway = try Gateway(log: log, configuration: gatewayConfiguration, logger: logger) { port in
-            try? StandardOutput.write(line: Self.greeting(host: host, port: port, database: database))
+        let gateway = try Gateway(log: log, configuration: configuration, logger: logger) { port in
+            try? StandardOutput.write(line: greeting.text(host: configuration.host, port: port))
         }
+        let sweeper = RetentionService(retention: Retention(log: log, policy: retention, logger: logger))
         let group = ServiceGroup(
             configuration: .init(
-                services: [.init(service: gateway, successTerminationBehavior: .gracefullyShutdownGroup)],
+                services: [
+                    .init(service: sweeper),
+                    .init(service: gateway, successTerminationBehavior: .gracefullyShutdownGroup),
+                ],
                 gracefulShutdownSignals: [.sigterm, .sigint],
                 logger: logger
             )
         )
         try await group.run()
-        log.close()
-        try await store.close()
     }
+}
 
-    static func greeting(host: String, port: Int, database: String) -> String {
-        // A wildcard address is for listening only.
-        let name = ["0.0.0.0": "127.0.0.1", "::": "[::1]"][host] ?? (host.contains(":") ? "[\(host)]" : host)
-        let url = "http://\(name):\(port)"
-        let kept =
-            database == SQLiteMessageStore.inMemoryPath
-            ? "Messages are kept in memory and are gone when the server stops."
-            : "Messages are kept in \(database). None is ever removed."
-        return """
-            Notify listens on \(url)
-            \(kept)
+/// Removes what is not to be kept, for as long as the server runs.
+private struct RetentionService: Service {
+    let retention: Retention
 
-            Follow a group:    curl -N \(url)/groups/my-group/events
-            Publish to it:     curl -d 'data=hello' \(url)/groups/my-group/messages
-
-            Stop with Ctrl-C.
-            """
+    func run() async throws {
+        await cancelWhenGracefulShutdown { await retention.run() }
     }
 }

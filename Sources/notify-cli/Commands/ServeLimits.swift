@@ -21,6 +21,19 @@ struct ServeLimits: ParsableArguments {
     )
     var maxBodySize: String?
 
+    @Option(
+        help: "The body of a request with many messages, in bytes (default: 16MiB). NOTIFY_MAX_BATCH_SIZE."
+    )
+    var maxBatchSize: String?
+
+    @Option(
+        help: """
+            Messages in such a request (default: 10000); 'send --lines' sends up to \(LineBatch.maximumLines). \
+            NOTIFY_MAX_BATCH_MESSAGES.
+            """
+    )
+    var maxBatchMessages: Int?
+
     @Option(help: "Groups that one stream may follow (default: 100). NOTIFY_MAX_GROUPS_PER_STREAM.")
     var maxGroupsPerStream: Int?
 
@@ -77,6 +90,8 @@ struct ServeLimits: ParsableArguments {
         set(\.maximumConnections, try settings.int(.maxConnections, option: maxConnections, in: 1...10_000_000))
         set(\.maximumHeaderBytes, try settings.bytes(.maxHeaderSize, option: maxHeaderSize))
         set(\.maximumBodyBytes, try settings.bytes(.maxBodySize, option: maxBodySize))
+        set(\.maximumBatchBytes, try settings.bytes(.maxBatchSize, option: maxBatchSize, in: 1...Int.max))
+        set(\.maximumBatchMessages, try settings.int(.maxBatchMessages, option: maxBatchMessages, in: 1...1_000_000))
         set(\.maximumGroupsPerStream, try settings.int(.maxGroupsPerStream, option: maxGroupsPerStream, in: 1...400))
         set(\.recentMessageBytes, try settings.bytes(.recentMessagesSize, option: recentMessagesSize))
         set(\.inboxBytes, try settings.bytes(.inboxSize, option: inboxSize))
@@ -95,11 +110,8 @@ struct ServeLimits: ParsableArguments {
 
     func logConfiguration(_ settings: Settings) throws -> MessageLog.Configuration {
         var configuration = MessageLog.Configuration()
-        if let size = try settings.bytes(.maxMessageSize, option: maxMessageSize) {
-            // SQLite takes no value beyond 1 000 000 000 bytes (https://www.sqlite.org/limits.html).
-            guard (1...500_000_000).contains(size) else {
-                throw UsageError("--max-message-size is \(size): use 1 to 500000000 bytes.")
-            }
+        // SQLite takes no value beyond 1 000 000 000 bytes (https://www.sqlite.org/limits.html).
+        if let size = try settings.bytes(.maxMessageSize, option: maxMessageSize, in: 1...500_000_000) {
             configuration.maximumMessageSize = size
         }
         if let size = try settings.bytes(.maxWaitingSize, option: maxWaitingSize) {

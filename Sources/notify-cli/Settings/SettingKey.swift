@@ -5,11 +5,15 @@
 enum SettingKey: String, CaseIterable {
     // Server
     case host, port, database, insecure
+    case durability, retain
+    case maxWALSize = "max-wal-size"
     case allowOrigin = "allow-origin"
     case maxConnections = "max-connections"
     case maxHeaderSize = "max-header-size"
     case maxMessageSize = "max-message-size"
     case maxBodySize = "max-body-size"
+    case maxBatchSize = "max-batch-size"
+    case maxBatchMessages = "max-batch-messages"
     case maxGroupsPerStream = "max-groups-per-stream"
     case maxWaitingSize = "max-waiting-size"
     case recentMessagesSize = "recent-messages-size"
