@@ -27,6 +27,8 @@ enum SettingKey: String, CaseIterable {
     case heartbeat, retry, grace
     case eventLoops = "event-loops"
     case logLevel = "log-level"
+    // Database
+    case output, full
     // Clients
     case url
     case group, event, data, lines, persist, ttl
