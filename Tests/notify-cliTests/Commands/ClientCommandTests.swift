@@ -193,6 +193,14 @@ struct ClientCommandTests {
         }
     }
 
+    @Test(arguments: ["check", "backup", "vacuum", "stats"])
+    func `help for databases has examples, too`(command: String) async throws {
+        let run = try await CommandRun.run(["database", command, "--help"])
+        #expect(run.status == 0)
+        #expect(run.output.contains("Examples:"))
+        #expect(run.output.contains("NOTIFY_DATABASE"))
+    }
+
     @Test(arguments: ["send", "listen", "history", "groups"])
     func `help has examples and names the variables`(command: String) async throws {
         let run = try await CommandRun.run([command, "--help"])

@@ -7,9 +7,9 @@ struct DatabaseBackupCommand: AsyncParsableCommand {
         commandName: "backup",
         abstract: "Copy a database into a new file.",
         discussion: """
-            The copy is whole in itself, whatever is published meanwhile, and needs no other file beside it. Ids of new \
-            messages in it begin otherwise than in the original, so that nobody mistakes one for the other: clients that \
-            come from the original are told so.
+            The copy is whole in itself, whatever is published meanwhile, and needs no other file beside it. A server that \
+            opens it gives its messages ids that begin otherwise than in the original, so that nobody takes one for the \
+            other: clients that come from the original are told so.
 
             Examples:
               notify-cli database backup --output backup.sqlite
@@ -25,7 +25,6 @@ struct DatabaseBackupCommand: AsyncParsableCommand {
     private struct Report: Encodable {
         let database: String
         let output: String
-        let epoch: String
     }
 
     func run() async throws {
@@ -35,11 +34,11 @@ struct DatabaseBackupCommand: AsyncParsableCommand {
                 throw UsageError("No place for the copy is named: give one with --output, or in NOTIFY_OUTPUT.")
             }
             let tools = try options.tools(settings)
-            let epoch = try tools.backup(to: output)
+            try tools.backup(to: output)
             try options.print(
                 settings,
-                json: Report(database: tools.path, output: output, epoch: "\(epoch)"),
-                text: "\(tools.path) was copied to \(output). Ids of the copy begin with '\(epoch)-'."
+                json: Report(database: tools.path, output: output),
+                text: "\(tools.path) was copied to \(output)."
             )
         }
     }
