@@ -26,36 +26,10 @@ public final class MessageLog: Sendable {
     /// For several drafts, in their order.
     public typealias BatchOutcome = Result<[Published], BrokerError>
 
-    private struct Reply: Sendable {
-        enum Completion: Sendable {
-            case one(@Sendable (Outcome) -> Void)
-            case all(@Sendable (BatchOutcome) -> Void)
-        }
-
-        /// Where the publisher wants its answer; nil: wherever it comes.
-        let eventLoop: (any EventLoop)?
-        let completion: Completion
-
-        func complete(with outcomes: ArraySlice<Outcome>) {
-            switch completion {
-            case .one(let complete):
-                if let outcome = outcomes.first { complete(outcome) }
-            case .all(let complete):
-                complete(BatchOutcome { () throws(BrokerError) in try Self.all(of: outcomes) })
-            }
-        }
-
-        private static func all(of outcomes: ArraySlice<Outcome>) throws(BrokerError) -> [Published] {
-            var all: [Published] = []
-            for outcome in outcomes { all.append(try outcome.get()) }
-            return all
-        }
-    }
-
     public let store: any MessageStore
     public let layer: any ChannelLayer
     public let configuration: Configuration
-    private let queue: Mutex<PublishQueue<Reply>>
+    private let queue: Mutex<PublishQueue<PublishReply>>
     private let frontierSequence: Mutex<Int64>
     let removalObservers = Mutex<[@Sendable ([Removal]) -> Void]>([])
 
@@ -121,7 +95,7 @@ public final class MessageLog: Sendable {
     ) {
         do {
             try checkSize(of: draft)
-            let reply = Reply(eventLoop: eventLoop, completion: .one(complete))
+            let reply = PublishReply(eventLoop: eventLoop, completion: .one(complete))
             switch try queue.withLock({ queue throws(BrokerError) in try queue.add(draft, reply: reply) }) {
             case .startWriter: startWriter()
             case .wait: break
@@ -143,7 +117,7 @@ public final class MessageLog: Sendable {
             for (index, draft) in drafts.enumerated() {
                 do throws(BrokerError) { try checkSize(of: draft) } catch { throw error.at(index) }
             }
-            let reply = Reply(eventLoop: eventLoop, completion: .all(complete))
+            let reply = PublishReply(eventLoop: eventLoop, completion: .all(complete))
             switch try queue.withLock({ queue throws(BrokerError) in try queue.add(together: drafts, reply: reply) }) {
             case .startWriter: startWriter()
             case .wait: break
@@ -215,8 +189,8 @@ public final class MessageLog: Sendable {
         answer(queue.withLock { $0.finishBatch() }, outcomes)
     }
 
-    private func answer(_ publishes: [PublishQueue<Reply>.Publish], _ outcomes: [Outcome]) {
-        var byLoop: [(eventLoop: any EventLoop, answers: [(Reply, ArraySlice<Outcome>)])] = []
+    private func answer(_ publishes: [PublishQueue<PublishReply>.Publish], _ outcomes: [Outcome]) {
+        var byLoop: [(eventLoop: any EventLoop, answers: [(PublishReply, ArraySlice<Outcome>)])] = []
         for (index, publish) in publishes.enumerated() {
             // The others of a unit have no reply of their own: the first one's answers for all.
             guard let reply = publish.reply else { continue }

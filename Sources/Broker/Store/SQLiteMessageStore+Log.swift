@@ -9,7 +9,7 @@ extension SQLiteMessageStore {
     func recordCommit() {
         guard let lock else { return }
         let frames = logFrames.count
-        let isRecorded = writer.withLock { writer in
+        let isNewlyFailing = writer.withLock { writer in
             if writer.logFile == nil, frames > 0 { writer.logFile = WriteAheadLogFile(ofDatabaseAt: path) }
             var record = CommitRecord(
                 epoch: epoch,
@@ -17,9 +17,11 @@ extension SQLiteMessageStore {
                 isUnflushed: configuration.durability == .normal
             )
             record.position = writer.logFile?.position(after: frames, pageSize: pageSize)
-            return lock.write(record)
+            let wasFailing = writer.isRecordFailing
+            writer.isRecordFailing = !lock.write(record)
+            return writer.isRecordFailing && !wasFailing
         }
-        if !isRecorded {
+        if isNewlyFailing {
             configuration.logger.error(
                 "The lock file cannot be written: damage to the write-ahead log would not be noticed",
                 metadata: ["file": "\(path)-lock"]

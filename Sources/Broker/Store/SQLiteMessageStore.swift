@@ -65,6 +65,8 @@ public final class SQLiteMessageStore: MessageStore {
         var logFile: WriteAheadLogFile?
         /// Whether the last commit failed.
         var isFailing = false
+        /// Whether the last commit could not be recorded beside the database.
+        var isRecordFailing = false
     }
 
     public func newestSequence() throws(BrokerError) -> Int64 { writer.withLock { $0.newest } }
