@@ -25,7 +25,7 @@ extension NotifyClient {
             } catch {
                 throw NotifyClientError(error.code, "Line \(index + 1): \(error.message)", index: index)
             }
-            body.writeBytes(try encoder.encode(message))
+            body.writeBytes(try encoder.encode(Line(message)))
             body.writeInteger(UInt8(ascii: "\n"))
         }
         var request = transport.request(.POST, path: ["messages"])
@@ -59,6 +59,22 @@ extension NotifyClient {
     private static func line(in message: String) -> Int? {
         guard message.hasPrefix("Line "), let colon = message.firstIndex(of: ":") else { return nil }
         return Int(message[..<colon].dropFirst("Line ".count)).flatMap { $0 > 0 ? $0 : nil }
+    }
+}
+
+/// A line of `POST /messages`.
+private struct Line: Encodable {
+    let group: String
+    let event: String?
+    let data: String
+    /// In seconds.
+    let ttl: Double?
+
+    init(_ message: OutgoingMessage) {
+        group = message.group
+        event = message.event == "message" ? nil : message.event
+        data = message.data
+        ttl = message.ttl.map { Double($0.wholeMilliseconds) / 1000 }
     }
 }
 

@@ -15,21 +15,7 @@ public struct OutgoingMessage: Hashable, Sendable {
     }
 }
 
-extension OutgoingMessage: Encodable {
-    private enum CodingKeys: String, CodingKey {
-        case group, event, data, ttl
-    }
-
-    /// As a line of `POST /messages`: `ttl` in seconds.
-    public func encode(to encoder: any Encoder) throws {
-        var container = encoder.container(keyedBy: CodingKeys.self)
-        try container.encode(group, forKey: .group)
-        if event != "message" { try container.encode(event, forKey: .event) }
-        try container.encode(data, forKey: .data)
-        try container.encodeIfPresent(ttl.map { Double($0.wholeMilliseconds) / 1000 }, forKey: .ttl)
-    }
-}
-
+/// A time to live that the rules allow.
 extension Duration {
     /// What is left of a millisecond counts as one.
     var wholeMilliseconds: Int64 {
