@@ -40,14 +40,23 @@ public struct NotifyClientError: Error, Sendable, CustomStringConvertible {
     public let message: String
     /// The HTTP status of the answer, where there was one.
     public let status: Int?
+    /// Which of several messages that were sent together was refused, counted from 0, where it was one of them.
+    public let index: Int?
     /// What lay under it, for a log.
     public let underlying: (any Error)?
 
     /// For code that stands in for the client, such as tests of its users.
-    public init(_ code: Code, _ message: String, status: Int? = nil, underlying: (any Error)? = nil) {
+    public init(
+        _ code: Code,
+        _ message: String,
+        status: Int? = nil,
+        index: Int? = nil,
+        underlying: (any Error)? = nil
+    ) {
         self.code = code
         self.message = message
         self.status = status
+        self.index = index
         self.underlying = underlying
     }
 

@@ -15,6 +15,9 @@ struct NotifyCLI: AsyncParsableCommand {
 
             Shell completions: notify-cli --generate-completion-script bash (or zsh, fish).
             """,
-        subcommands: [ServeCommand.self, SendCommand.self, ListenCommand.self, HistoryCommand.self, GroupsCommand.self]
+        subcommands: [
+            ServeCommand.self, SendCommand.self, ListenCommand.self, HistoryCommand.self, GroupsCommand.self,
+            DatabaseCommand.self,
+        ]
     )
 }

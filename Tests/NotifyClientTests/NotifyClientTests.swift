@@ -98,6 +98,50 @@ struct NotifyClientTests {
         }
     }
 
+    @Test(
+        arguments: [
+            (.seconds(60), "60"), (.milliseconds(1500), "1.500"), (.microseconds(1001), "0.002"),
+            (.seconds(36_500 * 86_400), "3153600000"),
+        ] as [(Duration, String)]
+    )
+    func `a time to live goes out in seconds`(ttl: Duration, text: String) async throws {
+        try await Self.with(script: { try await $1.answer(.created, Self.published) }) { client, server in
+            try await client.publish(group: "g", data: "x", ttl: ttl)
+            try await client.publish(group: "g", data: "", ttl: ttl)
+            #expect(server.requests.map(\.uri) == Array(repeating: "/groups/g/messages?ttl=\(text)", count: 2))
+        }
+    }
+
+    @Test(arguments: [Duration.zero, .microseconds(999), .seconds(-1), .seconds(36_500 * 86_400 + 1)])
+    func `what is no time to live`(ttl: Duration) async throws {
+        try await Self.with(script: { try await $1.answer(.created, Self.published) }) { client, server in
+            let error = try await Self.error { try await client.publish(group: "g", data: "x", ttl: ttl) }
+            #expect(error.code == .invalidArgument)
+            #expect(server.requests.isEmpty)
+        }
+    }
+
+    @Test(arguments: ["", " a", "a ", "a\n", "a\u{7F}", String(repeating: "ä", count: 128)])
+    func `what is no idempotency key`(key: String) async throws {
+        try await Self.with(script: { try await $1.answer(.created, Self.published) }) { client, server in
+            let error = try await Self.error { try await client.publish(group: "g", data: "x", idempotencyKey: key) }
+            #expect(error.code == .invalidArgument)
+            #expect(server.requests.isEmpty)
+        }
+    }
+
+    @Test func `what is not stored has no time to live, and no key`() async throws {
+        try await Self.with(script: { try await $1.answer(.accepted, "{}") }) { client, server in
+            for (ttl, key) in [(Duration.seconds(1), nil), (nil, "k")] {
+                let error = try await Self.error {
+                    try await client.publish(group: "g", data: "x", persist: false, ttl: ttl, idempotencyKey: key)
+                }
+                #expect(error.code == .invalidArgument)
+            }
+            #expect(server.requests.isEmpty)
+        }
+    }
+
     @Test(arguments: [
         ("", "e"), ("a b", "e"), ("a\n", "e"), ("ä", "e"), (String(repeating: "a", count: 101), "e"), ("a/b", "e"),
         ("g", ""), ("g", "a\nb"), ("g", "a\u{0}"), ("g", "\r\n"), ("g", "stream-open"),

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 import traceback
 from pathlib import Path
 
@@ -119,19 +120,213 @@ def send_and_listen_say_the_same(binary, folder):
         server.end()
 
 
+def history(server, group, *options):
+    result = run(server.binary, "history", "--url", server.url, "--group", group, "--json", *options)
+    assert result.returncode == 0, result.stderr
+    return [json.loads(line) for line in result.stdout.splitlines()]
+
+
+def until(condition, what):
+    """Waits for what the server does in its own time."""
+    end = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < end, f"{what}: not within {PATIENCE} s"
+        time.sleep(0.05)
+
+
 @test
 def lines_become_messages_in_order(binary, folder):
     server = Server(binary, folder / "notify.sqlite").start()
     try:
-        lines = [f"line {number}" for number in range(50)]
+        lines = [f"line {number}" for number in range(9_999)] + [""]
         sent = run(binary, "send", "--url", server.url, "--group", "g", "--lines", data="\n".join(lines) + "\n")
         assert sent.returncode == 0, sent.stderr
-        history = run(binary, "history", "--url", server.url, "--group", "g", "--json")
-        stored = [json.loads(line) for line in history.stdout.splitlines()]
+        stored = history(server, "g", "--limit", "20000")
         assert [message["data"] for message in stored] == lines
         assert [message["id"] for message in stored] == sent.stdout.split()
     finally:
         server.end()
+
+
+@test
+def a_line_does_not_wait_for_the_next(binary, folder):
+    server = Server(binary, folder / "notify.sqlite").start()
+    sender = subprocess.Popen(
+        [binary, "send", "--url", server.url, "--group", "g", "--lines"],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1,
+    )
+    try:
+        ids = []
+        for number in range(5):
+            sender.stdin.write(f"line {number}\nbeginning of ")
+            sender.stdin.flush()
+            ids.append(sender.stdout.readline().strip())
+        sender.stdin.close()
+        ids.append(sender.stdout.readline().strip())
+        assert sender.wait(PATIENCE) == 0
+        stored = history(server, "g")
+        assert [message["id"] for message in stored] == ids
+        expected = ["line 0"] + [f"beginning of line {number}" for number in range(1, 5)] + ["beginning of "]
+        assert [message["data"] for message in stored] == expected
+    finally:
+        sender.kill()
+        sender.wait(PATIENCE)
+        server.end()
+
+
+@test
+def a_batch_of_lines_is_sent_whole_or_not_at_all(binary, folder):
+    server = Server(binary, folder / "notify.sqlite", options=["--max-message-size", "10"]).start()
+    try:
+        # 1000 lines are a batch, and all of them are there at once: they come from a file.
+        (folder / "lines").write_text("good\n" * 1000 + "good\nthis one is too long\ngood\n")
+        with open(folder / "lines") as lines:
+            sent = subprocess.run(
+                [binary, "send", "--url", server.url, "--group", "g", "--lines"],
+                stdin=lines, capture_output=True, text=True, timeout=PATIENCE,
+            )
+        assert sent.returncode == 1
+        assert sent.stderr.startswith("Error: Lines 1001 to 1003 were not sent, because of line 1002: "), sent.stderr
+        assert len(sent.stderr.splitlines()) == 1, sent.stderr
+        assert [message["id"] for message in history(server, "g", "--limit", "2000")] == sent.stdout.split()
+        assert len(sent.stdout.split()) == 1000
+    finally:
+        server.end()
+
+
+@test
+def a_key_publishes_once_also_through_a_restart(binary, folder):
+    server = Server(binary, folder / "notify.sqlite").start()
+
+    def send(*options):
+        return run(binary, "send", "--url", server.url, "--group", "g", *options)
+
+    try:
+        first = send("--idempotency-key", "order 1042", "--data", "paid")
+        server.kill()
+        server.start()
+        second = send("--idempotency-key", "order 1042", "--data", "paid")
+        assert first.returncode == second.returncode == 0, first.stderr + second.stderr
+        assert first.stdout == second.stdout
+        other = send("--idempotency-key", "order 1042", "--data", "refunded")
+        assert other.returncode == 1 and "(422)" in other.stderr, other.stderr
+        assert [message["data"] for message in history(server, "g")] == ["paid"]
+    finally:
+        server.end()
+
+
+@test
+def a_message_leaves_after_its_time(binary, folder):
+    server = Server(binary, folder / "notify.sqlite").start()
+    try:
+        sent = [
+            run(binary, "send", "--url", server.url, "--group", "g", "--ttl", "200ms", "--data", "short"),
+            run(binary, "send", "--url", server.url, "--group", "g", "--ttl", "200ms", "--lines", data="a\nb\n"),
+            run(binary, "send", "--url", server.url, "--group", "g", "--ttl", "1h", "--data", "long"),
+        ]
+        assert all(result.returncode == 0 for result in sent), sent
+        until(lambda: [message["data"] for message in history(server, "g")] == ["long"], "messages whose time is over go")
+    finally:
+        server.end()
+
+
+@test
+def retention_goes_by_the_rules_of_each_start(binary, folder):
+    server = Server(binary, folder / "notify.sqlite", options=["--retain", "audit.*=all", "--retain", "logs.*=5,7d"])
+
+    def stored(group):
+        return [message["data"] for message in history(server, group)]
+
+    try:
+        server.start()
+        greeting = "".join(server.log)
+        for group in ("logs.a", "audit.a", "other"):
+            lines = "".join(f"{number}\n" for number in range(20))
+            sent = run(binary, "send", "--url", server.url, "--group", group, "--lines", data=lines)
+            assert sent.returncode == 0, sent.stderr
+            if group == "logs.a":
+                first = sent.stdout.split()[0]
+        until(lambda: len(stored("logs.a")) == 5, "the rule for logs.* is kept to")
+        assert stored("logs.a") == [str(number) for number in range(15, 20)]
+        assert len(stored("audit.a")) == len(stored("other")) == 20
+        server.stop()
+        assert "".join(server.log).count("audit.*: all") == 1 and "the last 7d, the newest 5 messages" in greeting, greeting
+
+        # Another start, other rules, from a file.
+        (folder / "notify.json").write_text(json.dumps({"retain": ["audit.*=all", "logs.*=2", "*=1"]}))
+        server.options = ["--config", str(folder / "notify.json")]
+        server.start()
+        until(lambda: len(stored("logs.a")) == 2 and len(stored("other")) == 1, "the new rules are kept to")
+        assert len(stored("audit.a")) == 20
+        # Whoever was away too long is told so, and gets what is left.
+        listener = Listener(server, "--group", "logs.a", "--since", first, "--count", "2")
+        try:
+            assert [message["data"] for message in listener.messages(2)] == ["18", "19"]
+            assert listener.process.wait(PATIENCE) == 0
+            assert "already removed" in listener.errors.get(timeout=PATIENCE)
+        finally:
+            listener.end()
+        server.stop()
+        server.options = []
+        server.start()
+        assert len(stored("logs.a")) == 2 and len(stored("audit.a")) == 20
+    finally:
+        server.end()
+
+
+@test
+def a_database_is_looked_after_while_its_server_runs(binary, folder):
+    path, copy = folder / "notify.sqlite", folder / "copy.sqlite"
+    server = Server(binary, path, options=["--durability", "normal"]).start()
+
+    def database(command, *options, at=path):
+        return run(binary, "database", command, "--database", str(at), *options)
+
+    try:
+        sent = run(binary, "send", "--url", server.url, "--group", "g", "--lines", data="needle\n" * 100)
+        ids = sent.stdout.split()
+        figures = json.loads(database("stats", "--json").stdout)
+        assert (figures["messages"], figures["groups"], figures["data_bytes"]) == (100, 1, 600), figures
+        assert figures["newest"]["id"] == ids[-1] and figures["oldest"]["id"] == ids[0], figures
+        assert ids[-1] in database("stats").stdout
+        assert database("check").stdout == f"{path} is whole.\n"
+        backup = database("backup", "--output", str(copy), "--json")
+        assert backup.returncode == 0, backup.stderr
+        assert json.loads(backup.stdout) == {"database": str(path), "output": str(copy)}
+        assert database("vacuum").returncode == 0
+        refused(binary, 1, "already", "database", "backup", "--database", str(path), "--output", str(copy))
+        refused(binary, 1, "stop it first", "database", "vacuum", "--full", "--database", str(path))
+        server.stop()
+        assert database("vacuum", "--full").returncode == 0
+
+        # The copy serves, under an epoch of its own.
+        other = Server(binary, copy)
+        try:
+            copied = history(other.start(), "g")
+            other.stop()
+        finally:
+            other.end()
+        assert [message["id"].split("-")[1] for message in copied] == [id.split("-")[1] for id in ids]
+        assert copied[0]["id"].split("-")[0] != figures["epoch"]
+
+        # A byte that changed on the disk is found.
+        damaged = copy.read_bytes()
+        assert damaged.count(b"needle") >= 100
+        copy.write_bytes(damaged.replace(b"needle", b"nEedle", 1))
+        check = database("check", "--json", at=copy)
+        assert check.returncode == 1 and "is damaged" in check.stderr, check.stderr
+        assert len(json.loads(check.stdout)["findings"]) == 1, check.stdout
+    finally:
+        server.end()
+
+
+@test
+def what_database_refuses(binary, folder):
+    refused(binary, 1, "There is no database", "database", "stats", "--database", str(folder / "none"))
+    (folder / "text").write_text("This is no database, but long enough to be looked at as one. " * 20)
+    refused(binary, 1, "is no SQLite database", "database", "check", "--database", str(folder / "text"))
+    refused(binary, 64, "--output", "database", "backup", "--database", str(folder / "none"))
+    refused(binary, 64, "", "database", "nonsense")
 
 
 @test
@@ -143,15 +338,22 @@ def what_serve_refuses(binary, folder):
     database = str(folder / "notify.sqlite")
     refused(binary, 1, "is in use", "serve", "--port", port, "--database", database)
     taken.close()
-    refused(binary, 1, "--insecure", "serve", "--host", "0.0.0.0", "--port", "0", "--database", str(folder / "unmade"))
+    refused(binary, 64, "--insecure", "serve", "--host", "0.0.0.0", "--port", "0", "--database", str(folder / "unmade"))
     assert not (folder / "unmade").exists(), "a refused start leaves no database behind"
     refused(binary, 1, "does not exist", "serve", "--port", "0", "--database", str(folder / "missing" / "x.sqlite"))
     (folder / "text").write_text("This is no database, but long enough to be looked at as one. " * 20)
     refused(binary, 1, "is no SQLite database", "serve", "--port", "0", "--database", str(folder / "text"))
     refused(binary, 1, "is a folder", "serve", "--port", "0", "--database", str(folder))
     refused(binary, 64, "--port", "serve", "--port", "70000")
+    refused(binary, 64, "--port", "serve", "--port", "-1")
     refused(binary, 64, "--heartbeat", "serve", "--heartbeat", "often")
-    refused(binary, 1, "is no origin", "serve", "--port", "0", "--database", database, "--allow-origin", "example.org")
+    refused(binary, 64, "use full or normal", "serve", "--durability", "maybe")
+    refused(binary, 64, "such as '*=30d'", "serve", "--retain", "logs.*=7x")
+    refused(binary, 64, "put '*' last", "serve", "--retain", "*=7d", "--retain", "logs.*=1d")
+    refused(binary, 64, "--max-batch-size", "serve", "--max-batch-size", "0")
+    refused(binary, 64, "--max-batch-messages", "serve", "--max-batch-messages", "0")
+    refused(binary, 64, "--max-wal-size", "serve", "--max-wal-size", "1KiB")
+    refused(binary, 64, "is no origin", "serve", "--port", "0", "--database", database, "--allow-origin", "example.org")
 
 
 @test
@@ -173,6 +375,8 @@ def what_clients_refuse(binary, folder):
     refused(binary, 64, "group", "send", "--url", url, "--group", "no spaces", "--data", "x")
     refused(binary, 64, "stream-", "send", "--url", url, "--group", "g", "--event", "stream-open", "--data", "x")
     refused(binary, 64, "--group", "send", "--url", url, "--data", "x")
+    refused(binary, 64, "--ttl", "send", "--url", url, "--group", "g", "--data", "x", "--ttl", "60")
+    refused(binary, 64, "names one message", "send", "--url", url, "--group", "g", "--lines", "--idempotency-key", "k")
     refused(binary, 64, "", "send", "--nonsense")
 
 

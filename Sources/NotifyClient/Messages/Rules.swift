@@ -38,6 +38,25 @@ enum Rules {
         }
     }
 
+    /// 1 ms to 100 years.
+    static func check(ttl: Duration?) throws(NotifyClientError) {
+        guard let ttl, !(.milliseconds(1)...(.seconds(36_500 * 86_400))).contains(ttl) else { return }
+        throw NotifyClientError(.invalidArgument, "The ttl \(ttl) is not allowed: use 1 millisecond to 100 years.")
+    }
+
+    /// 1 to 255 bytes that a header field carries unchanged (RFC 9110 §5.5): no control characters, no space at an end.
+    static func check(idempotencyKey key: String?) throws(NotifyClientError) {
+        guard let bytes = key?.utf8 else { return }
+        let isCarried = bytes.allSatisfy { $0 >= 0x20 && $0 != 0x7F } && bytes.first != 0x20 && bytes.last != 0x20
+        guard isCarried, (1...255).contains(bytes.count) else {
+            throw NotifyClientError(
+                .invalidArgument,
+                "The idempotency key is not allowed: use 1 to 255 bytes without control characters, and without a space "
+                    + "at either end, such as a random UUID."
+            )
+        }
+    }
+
     /// Page sizes are 1 to 1000.
     static func check(limit: Int?) throws(NotifyClientError) {
         guard let limit, !(1...1000).contains(limit) else { return }

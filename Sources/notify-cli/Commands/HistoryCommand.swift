@@ -22,7 +22,7 @@ struct HistoryCommand: AsyncParsableCommand {
     @Option(help: "The group. NOTIFY_GROUP.")
     var group: String?
 
-    @Option(help: "How many messages at most (default: 100). NOTIFY_LIMIT.")
+    @Option(parsing: .unconditional, help: "How many messages at most (default: 100). NOTIFY_LIMIT.")
     var limit: Int?
 
     @Option(help: "Begin here instead: all, a message id, a duration back such as 10m, or a time. NOTIFY_SINCE.")

@@ -31,10 +31,10 @@ struct ListenCommand: AsyncParsableCommand {
     )
     var since: String?
 
-    @Option(help: "Begin with the newest so many messages over all the groups. NOTIFY_LAST.")
+    @Option(parsing: .unconditional, help: "Begin with the newest so many messages over all the groups. NOTIFY_LAST.")
     var last: Int?
 
-    @Option(help: "End after so many messages. NOTIFY_COUNT.")
+    @Option(parsing: .unconditional, help: "End after so many messages. NOTIFY_COUNT.")
     var count: Int?
 
     @OptionGroup var client: ClientOptions

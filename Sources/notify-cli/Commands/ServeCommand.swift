@@ -22,20 +22,15 @@ struct ServeCommand: AsyncParsableCommand {
               notify-cli serve --port 9000 --database /var/lib/notify/notify.sqlite
               notify-cli serve --port 0 --database :memory:
               notify-cli serve --allow-origin https://example.org
+              notify-cli serve --retain 'logs.*=7d,1GiB' --retain '*=90d'
             """
     )
 
     @Option(help: "The address to listen on (default: 127.0.0.1). NOTIFY_HOST.")
     var host: String?
 
-    @Option(help: "The port; 0 takes a free one (default: 8080). NOTIFY_PORT.")
+    @Option(parsing: .unconditional, help: "The port; 0 takes a free one (default: 8080). NOTIFY_PORT.")
     var port: Int?
-
-    @Option(
-        help: "The database file; ':memory:' keeps nothing (default: notify.sqlite). NOTIFY_DATABASE.",
-        completion: .file()
-    )
-    var database: String?
 
     @Flag(
         help:
@@ -47,6 +42,7 @@ struct ServeCommand: AsyncParsableCommand {
     var allowOrigin: [String] = []
 
     @OptionGroup(title: "Chat") var chat: ServeChat
+    @OptionGroup(title: "Storage") var storage: ServeStorage
     @OptionGroup(title: "Limits") var limits: ServeLimits
     @OptionGroup var config: ConfigOptions
 
@@ -62,47 +58,53 @@ struct ServeCommand: AsyncParsableCommand {
             gatewayConfiguration.allowsPublicHost = try settings.bool(.insecure, option: insecure ? true : nil) ?? false
             gatewayConfiguration.allowedOrigins = try settings.strings(.allowOrigin, options: allowOrigin)
             OpenFiles.bound(&gatewayConfiguration, logger)
-            try await serve(
-                database: try settings.string(.database, option: database) ?? "notify.sqlite",
-                try limits.logConfiguration(settings),
-                gatewayConfiguration,
-                try chat.configuration(settings, host: gatewayConfiguration.host),
-                logger
+            // Before the database is made: a refused start leaves nothing behind.
+            try gatewayConfiguration.validate()
+            let chatConfiguration = try chat.configuration(settings, host: gatewayConfiguration.host)
+            let retention = try storage.retention(settings)
+            let logConfiguration = try limits.logConfiguration(settings)
+            let store = try SQLiteMessageStore(
+                path: try storage.path(settings),
+                configuration: try storage.storeConfiguration(settings, logger)
             )
+            let log = try MessageLog(store: store, layer: InMemoryChannelLayer(), configuration: logConfiguration)
+            var chat: Chat?
+            if let chatConfiguration {
+                chat = try await Chat(log: log, store: store, configuration: chatConfiguration)
+            }
+            let greeting = Greeting(store, retention, chat)
+            try await Self.serve(log, gatewayConfiguration, retention, chat, greeting: greeting, logger)
+            log.close()
+            try await store.close()
         }
     }
 
-    private func serve(
-        database: String,
-        _ logConfiguration: MessageLog.Configuration,
-        _ gatewayConfiguration: GatewayConfiguration,
-        _ chatConfiguration: ChatConfiguration?,
+    /// Returns when the server was told to stop and has stopped.
+    private static func serve(
+        _ log: MessageLog,
+        _ configuration: GatewayConfiguration,
+        _ retention: RetentionPolicy,
+        _ chat: Chat?,
+        greeting: Greeting,
         _ logger: Logger
     ) async throws {
-        let host = gatewayConfiguration.host
-        // Before the database is made: a refused start leaves nothing behind.
-        try gatewayConfiguration.validate()
-        let store = try SQLiteMessageStore(path: database)
-        let log = try MessageLog(store: store, layer: InMemoryChannelLayer(), configuration: logConfiguration)
-        var chat: Chat?
-        if let chatConfiguration {
-            chat = try await Chat(log: log, store: store, configuration: chatConfiguration)
-        }
         let router = Router(context: GatewayContext.self)
         chat?.register(in: router)
         let gateway = try Gateway(
             log: log,
-            configuration: gatewayConfiguration,
+            configuration: configuration,
             router: router,
             streams: chat?.streams ?? [],
             reserved: Chat.reservedGroups,
             counters: chat?.counters ?? Counters(),
             logger: logger
-        ) { [chat] port in
-            try? StandardOutput.write(line: Self.greeting(host: host, port: port, database: database, chat))
+        ) { port in
+            try? StandardOutput.write(line: greeting.text(host: configuration.host, port: port))
         }
+        let sweeper = RetentionService(retention: Retention(log: log, policy: retention, logger: logger))
         var services: [ServiceGroupConfiguration.ServiceConfiguration] = [
-            .init(service: gateway, successTerminationBehavior: .gracefullyShutdownGroup)
+            .init(service: sweeper),
+            .init(service: gateway, successTerminationBehavior: .gracefullyShutdownGroup),
         ]
         if let chat { services.append(.init(service: chat, successTerminationBehavior: .ignore)) }
         let group = ServiceGroup(
@@ -113,26 +115,14 @@ struct ServeCommand: AsyncParsableCommand {
             )
         )
         try await group.run()
-        log.close()
-        try await store.close()
     }
+}
 
-    static func greeting(host: String, port: Int, database: String, _ chat: Chat?) -> String {
-        // A wildcard address is for listening only.
-        let name = ["0.0.0.0": "127.0.0.1", "::": "[::1]"][host] ?? (host.contains(":") ? "[\(host)]" : host)
-        let url = "http://\(name):\(port)"
-        let kept =
-            database == SQLiteMessageStore.inMemoryPath
-            ? "Messages are kept in memory and are gone when the server stops."
-            : "Messages are kept in \(database). None is ever removed."
-        return """
-            Notify listens on \(url)
-            \(kept)
-            \(chat.map { "\n\($0.greeting(url))\n" } ?? "")
-            Follow a group:    curl -N \(url)/groups/my-group/events
-            Publish to it:     curl -d 'data=hello' \(url)/groups/my-group/messages
+/// Removes what is not to be kept, for as long as the server runs.
+private struct RetentionService: Service {
+    let retention: Retention
 
-            Stop with Ctrl-C.
-            """
+    func run() async throws {
+        await cancelWhenGracefulShutdown { await retention.run() }
     }
 }

@@ -6,7 +6,10 @@ import Logging
 /// The limits of `serve`, each an option with a default. Texts, so that a wrong one is explained as one in the
 /// environment or the file is.
 struct ServeLimits: ParsableArguments {
-    @Option(help: "Open connections, streams among them (default: 50000). NOTIFY_MAX_CONNECTIONS.")
+    @Option(
+        parsing: .unconditional,
+        help: "Open connections, streams among them (default: 50000). NOTIFY_MAX_CONNECTIONS."
+    )
     var maxConnections: Int?
 
     @Option(help: "The header fields of a request, in bytes (default: 16KiB). NOTIFY_MAX_HEADER_SIZE.")
@@ -21,7 +24,32 @@ struct ServeLimits: ParsableArguments {
     )
     var maxBodySize: String?
 
-    @Option(help: "Groups that one stream may follow (default: 100). NOTIFY_MAX_GROUPS_PER_STREAM.")
+    @Option(
+        help: "The body of a request with many messages, in bytes (default: 16MiB). NOTIFY_MAX_BATCH_SIZE."
+    )
+    var maxBatchSize: String?
+
+    @Option(
+        parsing: .unconditional,
+        help: """
+            Messages in such a request (default: 10000); 'send --lines' sends up to \(LineBatch.maximumLines). \
+            NOTIFY_MAX_BATCH_MESSAGES.
+            """
+    )
+    var maxBatchMessages: Int?
+
+    @Option(
+        help: """
+            History that waits for slow clients, in bytes, over all connections (default: 64MiB). \
+            NOTIFY_MAX_ANSWERS_SIZE.
+            """
+    )
+    var maxAnswersSize: String?
+
+    @Option(
+        parsing: .unconditional,
+        help: "Groups that one stream may follow (default: 100). NOTIFY_MAX_GROUPS_PER_STREAM."
+    )
     var maxGroupsPerStream: Int?
 
     @Option(help: "Publishes that wait for the database, in bytes (default: 64MiB). NOTIFY_MAX_WAITING_SIZE.")
@@ -42,28 +70,43 @@ struct ServeLimits: ParsableArguments {
     @Option(help: "Bytes that may wait for all streams' sockets (default: 512MiB). NOTIFY_MAX_PINNED_SIZE.")
     var maxPinnedSize: String?
 
-    @Option(help: "Time to send a request's head (default: 10s). NOTIFY_HEAD_TIMEOUT.")
+    @Option(parsing: .unconditional, help: "Time to send a request's head (default: 10s). NOTIFY_HEAD_TIMEOUT.")
     var headTimeout: String?
 
-    @Option(help: "Pause allowed within a request's body (default: 30s). NOTIFY_BODY_TIMEOUT.")
+    @Option(parsing: .unconditional, help: "Pause allowed within a request's body (default: 30s). NOTIFY_BODY_TIMEOUT.")
     var bodyTimeout: String?
 
-    @Option(help: "Pause allowed between two requests of a connection (default: 75s). NOTIFY_IDLE_TIMEOUT.")
+    @Option(
+        parsing: .unconditional,
+        help: "Pause allowed between two requests of a connection (default: 75s). NOTIFY_IDLE_TIMEOUT."
+    )
     var idleTimeout: String?
 
-    @Option(help: "A client that has read nothing for so long is closed (default: 10m). NOTIFY_STALL_TIMEOUT.")
+    @Option(
+        parsing: .unconditional,
+        help: "A client that has read nothing for so long is closed (default: 10m). NOTIFY_STALL_TIMEOUT."
+    )
     var stallTimeout: String?
 
-    @Option(help: "A stream that was silent for so long sends a comment (default: 15s). NOTIFY_HEARTBEAT.")
+    @Option(
+        parsing: .unconditional,
+        help: "A stream that was silent for so long sends a comment (default: 15s). NOTIFY_HEARTBEAT."
+    )
     var heartbeat: String?
 
-    @Option(help: "Clients come back after about so long, drawn at random around it (default: 3s). NOTIFY_RETRY.")
+    @Option(
+        parsing: .unconditional,
+        help: "Clients come back after about so long, drawn at random around it (default: 3s). NOTIFY_RETRY."
+    )
     var retry: String?
 
-    @Option(help: "How long streams may take to end when the server stops (default: 5s). NOTIFY_GRACE.")
+    @Option(
+        parsing: .unconditional,
+        help: "How long streams may take to end when the server stops (default: 5s). NOTIFY_GRACE."
+    )
     var grace: String?
 
-    @Option(help: "Event loops (default: one for each core). NOTIFY_EVENT_LOOPS.")
+    @Option(parsing: .unconditional, help: "Event loops (default: one for each core). NOTIFY_EVENT_LOOPS.")
     var eventLoops: Int?
 
     @Option(help: "trace, debug, info, notice, warning, error or critical (default: notice). NOTIFY_LOG_LEVEL.")
@@ -77,6 +120,9 @@ struct ServeLimits: ParsableArguments {
         set(\.maximumConnections, try settings.int(.maxConnections, option: maxConnections, in: 1...10_000_000))
         set(\.maximumHeaderBytes, try settings.bytes(.maxHeaderSize, option: maxHeaderSize))
         set(\.maximumBodyBytes, try settings.bytes(.maxBodySize, option: maxBodySize))
+        set(\.maximumBatchBytes, try settings.bytes(.maxBatchSize, option: maxBatchSize, in: 1...Int.max))
+        set(\.maximumBatchMessages, try settings.int(.maxBatchMessages, option: maxBatchMessages, in: 1...1_000_000))
+        set(\.maximumAnswerBytes, try settings.bytes(.maxAnswersSize, option: maxAnswersSize, in: 1...Int.max))
         set(\.maximumGroupsPerStream, try settings.int(.maxGroupsPerStream, option: maxGroupsPerStream, in: 1...400))
         set(\.recentMessageBytes, try settings.bytes(.recentMessagesSize, option: recentMessagesSize))
         set(\.inboxBytes, try settings.bytes(.inboxSize, option: inboxSize))
@@ -95,11 +141,8 @@ struct ServeLimits: ParsableArguments {
 
     func logConfiguration(_ settings: Settings) throws -> MessageLog.Configuration {
         var configuration = MessageLog.Configuration()
-        if let size = try settings.bytes(.maxMessageSize, option: maxMessageSize) {
-            // SQLite takes no value beyond 1 000 000 000 bytes (https://www.sqlite.org/limits.html).
-            guard (1...500_000_000).contains(size) else {
-                throw UsageError("--max-message-size is \(size): use 1 to 500000000 bytes.")
-            }
+        // SQLite takes no value beyond 1 000 000 000 bytes (https://www.sqlite.org/limits.html).
+        if let size = try settings.bytes(.maxMessageSize, option: maxMessageSize, in: 1...500_000_000) {
             configuration.maximumMessageSize = size
         }
         if let size = try settings.bytes(.maxWaitingSize, option: maxWaitingSize) {

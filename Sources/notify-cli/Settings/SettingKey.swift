@@ -5,11 +5,16 @@
 enum SettingKey: String, CaseIterable {
     // Server
     case host, port, database, insecure
+    case durability, retain
+    case maxWALSize = "max-wal-size"
     case allowOrigin = "allow-origin"
     case maxConnections = "max-connections"
     case maxHeaderSize = "max-header-size"
     case maxMessageSize = "max-message-size"
     case maxBodySize = "max-body-size"
+    case maxBatchSize = "max-batch-size"
+    case maxBatchMessages = "max-batch-messages"
+    case maxAnswersSize = "max-answers-size"
     case maxGroupsPerStream = "max-groups-per-stream"
     case maxWaitingSize = "max-waiting-size"
     case recentMessagesSize = "recent-messages-size"
@@ -26,9 +31,12 @@ enum SettingKey: String, CaseIterable {
     case noChat = "no-chat"
     case adminPassword = "admin-password"
     case sessionLifetime = "session-lifetime"
+    // Database
+    case output, full
     // Clients
     case url
-    case group, event, data, lines, persist
+    case group, event, data, lines, persist, ttl
+    case idempotencyKey = "idempotency-key"
     case since, last, count
     case limit, prefix
     case json

@@ -5,6 +5,14 @@ extension Settings {
             : "use a whole number from \(bounds.lowerBound) to \(bounds.upperBound)"
     }
 
+    static func phrase(forBytes bounds: ClosedRange<Int>) -> String {
+        switch (bounds.lowerBound, bounds.upperBound) {
+        case (0, .max): ""
+        case (_, .max): ", at least \(bounds.lowerBound)"
+        default: ", from \(bounds.lowerBound) to \(bounds.upperBound)"
+        }
+    }
+
     static func duration(_ text: String) -> Duration? {
         number(text, units: [("ms", 1), ("s", 1000), ("m", 60_000), ("h", 3_600_000), ("d", 86_400_000)])
             .map { .milliseconds($0) }

@@ -70,8 +70,11 @@ struct Settings {
     }
 
     /// A size in bytes: `65536`, `64KiB`, `1MiB`, `2GiB`.
-    func bytes(_ key: SettingKey, option: String? = nil) throws -> Int? {
-        try value(key, option: option, "use a size in bytes such as 65536, 64KiB or 1MiB", Self.bytes)
+    func bytes(_ key: SettingKey, option: String? = nil, in bounds: ClosedRange<Int> = 0...Int.max) throws -> Int? {
+        let advice = "use a size in bytes such as 65536, 64KiB or 1MiB" + Self.phrase(forBytes: bounds)
+        return try value(key, option: option, advice) { text in
+            Self.bytes(text).flatMap { bounds.contains($0) ? $0 : nil }
+        }
     }
 
     /// Several texts. A variable holds them with commas between, the file as an array or in the same way.

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import Gateway
 import NotifyClient
 
 /// What was asked for cannot be understood: exit status 64.
@@ -29,5 +30,6 @@ extension AsyncParsableCommand {
 
     private static func isUsage(_ error: any Error) -> Bool {
         error is UsageError || error is ValidationError || (error as? NotifyClientError)?.code == .invalidArgument
+            || (error as? GatewayError)?.code == .invalidConfiguration
     }
 }

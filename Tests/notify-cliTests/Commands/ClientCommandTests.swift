@@ -27,6 +27,19 @@ struct ClientCommandTests {
             #expect(run.status == 0)
             #expect(server.requests.first?.uri == "/groups/g/messages?event=e")
             #expect(server.requests.first?.body == "a\n")
+            #expect(server.requests.first?.headers.contains(name: "idempotency-key") == false)
+        }
+    }
+
+    @Test func `send with a time to live and a key`() async throws {
+        try await ScriptedServer.run(script: Self.publishing) { server in
+            let arguments = ["send", "--url", server.url, "--group", "g", "--data", "a"]
+            let options = try await CommandRun.run(arguments + ["--ttl", "90s", "--idempotency-key", "order 1"])
+            let environment = ["NOTIFY_TTL": "500ms", "NOTIFY_IDEMPOTENCY_KEY": "order 1"]
+            let variables = try await CommandRun.run(arguments, environment: environment)
+            #expect(options.status == 0 && variables.status == 0, "\(options) \(variables)")
+            #expect(server.requests.map(\.uri) == ["/groups/g/messages?ttl=90", "/groups/g/messages?ttl=0.500"])
+            #expect(server.requests.map { $0.headers["idempotency-key"] } == [["order 1"], ["order 1"]])
         }
     }
 
@@ -38,30 +51,6 @@ struct ClientCommandTests {
             #expect(run.status == 0, "\(run)")
             let sent = server.requests.first?.body
             #expect(body.isEmpty ? sent?.contains(#""data":"""#) == true : sent == body)
-        }
-    }
-
-    @Test func `send by lines, in order`() async throws {
-        try await ScriptedServer.run(script: Self.publishing) { server in
-            let arguments = ["send", "--lines", "--group", "g", "--url", server.url]
-            let input = (1...50).map { "line \($0)" }.joined(separator: "\n")
-            let run = try await CommandRun.run(arguments, input: Data(input.utf8))
-            #expect(run.lines == (1...50).map { "e-\($0)" })
-            #expect(server.requests.map(\.body) == (1...50).map { "line \($0)" })
-        }
-    }
-
-    @Test func `a failure in the middle of lines says where`() async throws {
-        let script: ScriptedServer.Script = { request, exchange in
-            if request.number < 2 { return try await Self.publishing(request, exchange) }
-            try await exchange.answer(.serviceUnavailable, #"{"detail":"The disk is full."}"#)
-        }
-        try await ScriptedServer.run(script: script) { server in
-            let arguments = ["send", "--lines", "--group", "g", "--url", server.url]
-            let run = try await CommandRun.run(arguments, input: Data("a\nb\nc\nd\n".utf8))
-            #expect(run.lines == ["e-1", "e-2"])
-            #expect(run.errors == "Error: Line 3 was not sent: The disk is full. (503)\n")
-            #expect(run.status == 1)
         }
     }
 
@@ -80,6 +69,11 @@ struct ClientCommandTests {
     @Test(arguments: [
         ["send"], ["send", "--group", "a b", "--data", "x"], ["send", "--group", "g", "--data", "x", "--lines"],
         ["send", "--group", "g", "--event", "stream-open", "--data", "x"], ["send", "--nonsense"], ["nonsense"],
+        ["send", "--group", "g", "--data", "x", "--ttl", "0s"], ["send", "--group", "g", "--data", "x", "--ttl", "10"],
+        ["send", "--group", "g", "--lines", "--idempotency-key", "k"],
+        ["send", "--group", "g", "--data", "x", "--idempotency-key", " "],
+        ["send", "--group", "g", "--data", "x", "--no-persist", "--idempotency-key", "k"],
+        ["send", "--group", "g", "--lines", "--no-persist", "--ttl", "1s"],
         ["listen"], ["listen", "--group", "g", "--since", "yesterday"], ["listen", "--group", "g", "--count", "0"],
         ["listen", "--group", "g", "--since", "all", "--last", "1"], ["listen", "--group", "g", "--count", "x"],
         ["history", "--group", "g", "--limit", "0"], ["groups", "--url", "localhost"],
@@ -197,6 +191,14 @@ struct ClientCommandTests {
             #expect(people.lines.count == 3)
             #expect(people.lines.first?.hasPrefix("  MESSAGES  SUBSCRIBERS") == true)
         }
+    }
+
+    @Test(arguments: ["check", "backup", "vacuum", "stats"])
+    func `help for databases has examples, too`(command: String) async throws {
+        let run = try await CommandRun.run(["database", command, "--help"])
+        #expect(run.status == 0)
+        #expect(run.output.contains("Examples:"))
+        #expect(run.output.contains("NOTIFY_DATABASE"))
     }
 
     @Test(arguments: ["send", "listen", "history", "groups"])
