@@ -18,11 +18,6 @@ enum StandardInput {
         var reader = LineReader(descriptor: STDIN_FILENO)
         var bytes = try reader.rest()
         if bytes.last == UInt8(ascii: "\n") { bytes.removeLast() }
-        guard !bytes.isEmpty else {
-            throw UnusableInput(
-                description: "Standard input is empty: nothing was sent. Give the message there, or with --data."
-            )
-        }
         return try text(bytes)
     }
 
