@@ -251,7 +251,7 @@ final class ConnectionHandler: ChannelDuplexHandler, RemovableChannelHandler {
             }
             let (began, counters) = (NIODeadline.now(), services.counters)
             services.log.publish(publish.draft, on: context.eventLoop) { outcome in
-                counters.countPublish(since: began)
+                if case .success = outcome { counters.countPublish(since: began) }
                 this.value.respond(PublishRequest.answer(to: outcome))
             }
         } catch {
@@ -263,7 +263,11 @@ final class ConnectionHandler: ChannelDuplexHandler, RemovableChannelHandler {
         guard var batch = request.batch else { return }
         do throws(Problem) { try batch.finish() } catch { return respond(error.answer) }
         let this = NIOLoopBound(self, eventLoop: context.eventLoop)
-        batch.publish(to: services.log, on: context.eventLoop) { this.value.respond($0) }
+        let began = NIODeadline.now()
+        batch.publish(to: services.log, on: context.eventLoop) { [counters = services.counters] answer in
+            if answer.status == .created { counters.countPublish(since: began) }
+            this.value.respond(answer)
+        }
     }
 
     /// An application has answered; the connection may be gone meanwhile.

@@ -27,6 +27,7 @@ struct MetricsRoutes: Sendable {
 
     private var figures: [(String, Kind, String, Int)] {
         let layer = log.layer.counters
+        let sizes = try? log.store.sizes()
         return [
             ("connections", .gauge, "Open connections, streams among them.", counters.connections.value),
             ("streams", .gauge, "Open streams.", counters.streams.value),
@@ -58,6 +59,12 @@ struct MetricsRoutes: Sendable {
                 counters.pinnedTooMuch.value
             ),
             ("refused_connections_total", .counter, "Connections over the limit.", counters.refusedConnections.value),
+            (
+                "publishes_total", .counter, "Publishes over HTTP that were stored, many messages at once as one.",
+                counters.publishes.value
+            ),
+            ("database_bytes", .gauge, "Size of the database's file.", sizes?.database ?? 0),
+            ("write_ahead_log_bytes", .gauge, "Size of its write-ahead log.", sizes?.writeAheadLog ?? 0),
             ("waiting_publishes", .gauge, "Publishes that wait for the store.", log.waitingPublishes),
             ("layer_sent_total", .counter, "Messages sent to channels and groups.", Int(clamping: layer.sent)),
             (

@@ -40,7 +40,7 @@ public final class Counters: Sendable {
     public let answerBytes = Atomic<Int>(0)
     /// Connections refused over the limit.
     public let refusedConnections = Atomic<Int>(0)
-    /// Messages published over HTTP and stored.
+    /// Publishes over HTTP that were stored; many messages at once are one.
     public let publishes = Atomic<Int>(0)
     /// How long those took from the request to the answer, in microseconds in all.
     public let publishMicroseconds = Atomic<Int>(0)
