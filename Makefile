@@ -1,7 +1,7 @@
 # Needs Swift 6.2 or newer, git, make and a shell. `scripts/require` installs the rest, and says so before it does.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test build format lint test-swift test-cli test-browser test-thread soak load budgets
+.PHONY: help run test build format lint test-swift test-cli test-browser test-thread soak load crash damage budgets
 
 ARGS ?=
 SWIFT_FILES := Sources Tests Package.swift
@@ -62,6 +62,16 @@ load: build  ## Runs the other load scripts: broken connections, many streams, s
 	scripts/load/stalled
 	scripts/load/stalled --stalled 100
 	scripts/load/dead-peer
+
+crash: build  ## Kills the server again and again under load, and compares. Fewer: make crash ARGS="--rounds 10"
+	@scripts/require python3
+	scripts/load/crash $(ARGS)
+	scripts/load/crash --durability normal $(ARGS)
+
+damage: build  ## Full, read-only and locked disks, then damaged files: what the server makes of them.
+	@scripts/require python3
+	scripts/load/disk
+	scripts/load/damage
 
 budgets: build  ## Counts the instructions of a publish and of a delivery, and compares them with their budgets.
 	@scripts/require python3

@@ -16,8 +16,7 @@ PATIENCE = 30  # seconds until a wait for the server counts as failed
 
 def free_port():
     """A port that is free now and lies below those that the kernel gives to outgoing connections: while the server is
-    away, nothing else gets its port by chance."""
-    # In any order: several runs at once then do not all try the same one.
+    away, nothing else gets its port by chance. Any of them: another script would take the first one as well."""
     for port in random.sample(range(18000, 28000), 1000):
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -26,7 +25,7 @@ def free_port():
                 return port
             except OSError:
                 continue
-    raise RuntimeError("No port between 18000 and 28000 is free.")
+    raise RuntimeError("No free port was found between 18000 and 28000.")
 
 
 class Server:
@@ -54,15 +53,7 @@ class Server:
 
     def start(self):
         """Starts the server and returns when it has printed its address."""
-        command = [*self.prefix, self.binary, "serve", "--host", self.host, "--port", str(self.port)]
-        command += ["--database", self.database, *self.options]
-        if self.allow_origin:
-            command += ["--allow-origin", self.allow_origin]
-        self.process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-        )
-        lines = queue.SimpleQueue()
-        threading.Thread(target=self._read, args=(self.process.stdout, lines), daemon=True).start()
+        lines = self.launch()
         while True:
             try:
                 line = lines.get(timeout=PATIENCE)
@@ -73,6 +64,20 @@ class Server:
             if match := re.search(rf"http://{re.escape(self.host)}:(\d+)", line):
                 assert int(match[1]) == self.port, f"asked for port {self.port}, the server printed {match[0]}"
                 return self
+
+    def launch(self):
+        """Starts the server without waiting for anything. Returns the queue of the lines that it prints; None comes when
+        there are no more."""
+        command = [*self.prefix, self.binary, "serve", "--host", self.host, "--port", str(self.port)]
+        command += ["--database", self.database, *self.options]
+        if self.allow_origin:
+            command += ["--allow-origin", self.allow_origin]
+        self.process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+        lines = queue.SimpleQueue()
+        threading.Thread(target=self._read, args=(self.process.stdout, lines), daemon=True).start()
+        return lines
 
     def _read(self, output, lines):
         for line in output:

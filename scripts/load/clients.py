@@ -310,7 +310,7 @@ class Stream(Connection):
 
 
 class Publisher:
-    """Publishes one message after the other over one connection, which it opens anew when it breaks."""
+    """Sends one request after the other, mostly publishes, over one connection, which it opens anew when it breaks."""
 
     class Link(Connection):
         def __init__(self, publisher):
@@ -331,7 +331,7 @@ class Publisher:
                 return
             self.response = b""
             status = int(head.split(b" ", 2)[1])
-            self.publisher.answered(status, json.loads(body) if status in (200, 201, 202) else {})
+            self.publisher.answered(status, json.loads(body) if body else {})
 
         def ended(self, error):
             self.publisher.lost()
@@ -349,14 +349,18 @@ class Publisher:
     def is_idle(self):
         return self.in_flight is None and not self.waiting
 
-    def publish(self, group, data, on_answer=None, persist=True):
+    def publish(self, group, data, on_answer=None, persist=True, key=None):
         """`on_answer(status, answer)`; the status is None where the connection broke before the answer."""
         query = "" if persist else "?persist=false"
+        self.request("POST", f"/groups/{group}/messages{query}", on_answer, data, key=key)
+
+    def request(self, method, path, on_answer=None, body=b"", content_type="text/plain", key=None):
+        key = f"Idempotency-Key: {key}\r\n" if key else ""
         head = (
-            f"POST /groups/{group}/messages{query} HTTP/1.1\r\nHost: {self.server.authority}\r\n"
-            f"Content-Type: text/plain\r\nContent-Length: {len(data)}\r\n\r\n"
+            f"{method} {path} HTTP/1.1\r\nHost: {self.server.authority}\r\n{key}"
+            f"Content-Type: {content_type}\r\nContent-Length: {len(body)}\r\n\r\n"
         )
-        self.waiting.append((head.encode() + data, on_answer))
+        self.waiting.append((head.encode() + body, on_answer))
         self._next()
 
     def _next(self):

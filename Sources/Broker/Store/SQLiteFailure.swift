@@ -54,12 +54,15 @@ enum SQLiteFailure {
                 "The database is locked by another process: nothing was stored. Send it again."
             case .SQLITE_READONLY?, .SQLITE_PERM?:
                 "The database cannot be written: nothing was stored. Check its permissions and send it again."
+            case .SQLITE_IOERR?, .SQLITE_CANTOPEN?:
+                "The database's files cannot be written: nothing was stored. Check their disk and permissions, and send it "
+                    + "again."
             case .SQLITE_CORRUPT?, .SQLITE_NOTADB?:
                 "The database is damaged: nothing was stored. Stop the server and restore it from a backup."
             case .SQLITE_TOOBIG?:
                 "The message is too big for the database."
             default:
-                "The database did not take the message: nothing was stored."
+                "The database did not take the message: nothing was stored. Send it again; the server's log says why."
             }
         return BrokerError(.storeUnavailable, sentence, underlying: error)
     }

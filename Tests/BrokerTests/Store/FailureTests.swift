@@ -73,6 +73,13 @@ struct FailureTests {
         }
     }
 
+    /// A quota, a limit of the process, a disk that fails: SQLite has one code for them all.
+    @Test func `files that cannot be written are named as the cause`() {
+        let error = SQLiteFailure.writing(DatabaseError(resultCode: .SQLITE_IOERR_WRITE))
+        #expect(error.code == .storeUnavailable)
+        #expect(error.message.contains("files cannot be written: nothing was stored"))
+    }
+
     @Test func `a database of a newer version is refused`() async throws {
         try await StoreFolder.with { folder in
             _ = try await folder.run { log in try await log.publish(.test("1")) }
