@@ -50,7 +50,7 @@ final class EventStream: ChannelInboundHandler {
     }
 
     var feedKey: Feed.Key { request.feedKey }
-    private var isOpen: Bool { cursor.phase != .ended && context != nil }
+    var isOpen: Bool { cursor.phase != .ended && context != nil }
 
     // MARK: The connection
 

@@ -34,7 +34,7 @@ final class PageReads {
     private let eventLoop: any EventLoop
     private let counters: Counters
     private let logger: Logger
-    private var waiting: [Key: [(Page) -> Void]] = [:]
+    private var waiting: [Key: [EventStream]] = [:]
     /// Pages that were read lately: after a restart thousands of streams want the same ones, but not all at one moment.
     private var recent: [Key: Page] = [:]
     private var recentBytes = 0
@@ -51,12 +51,12 @@ final class PageReads {
         after: Int64,
         through: Int64,
         maximumBytes: Int,
-        then complete: @escaping (Page) -> Void
+        for stream: EventStream
     ) {
         let key = Key(feed: feed.key, after: after, generation: generation, revision: feed.key.style.revision)
         // A page that ends where its read ended may lack what has come since; one that ends earlier is whole.
-        if let page = recent[key], page.piece.end <= through { return complete(page) }
-        waiting[key, default: []].append(complete)
+        if let page = recent[key], page.piece.end <= through { return stream.took(page) }
+        waiting[key, default: []].append(stream)
         guard waiting[key]?.count == 1 else { return }
         start(key, through: through, maximumBytes: maximumBytes)
     }
@@ -102,7 +102,7 @@ final class PageReads {
 
     private func finish(_ key: Key, _ page: Page) {
         if key.generation == generation, !page.piece.isPassing { keep(page, as: key) }
-        for complete in waiting.removeValue(forKey: key) ?? [] { complete(page) }
+        for stream in waiting.removeValue(forKey: key) ?? [] { stream.took(page) }
     }
 
     private func keep(_ page: Page, as key: Key) {
@@ -116,13 +116,16 @@ final class PageReads {
         logger.error("A page of history could not be read, streams wait for it", metadata: ["error": "\(error)"])
         let this = NIOLoopBound(self, eventLoop: eventLoop)
         eventLoop.scheduleTask(in: Self.retryDelay) {
+            this.value.waiting[key]?.removeAll { !$0.isOpen }
+            // Nobody is left to read it for.
+            guard this.value.waiting[key]?.isEmpty == false else { return this.value.waiting[key] = nil }
             this.value.start(key, through: through, maximumBytes: maximumBytes)
         }
     }
 
     /// Asks where a replay begins; tries again until the store answers.
-    func resolve(_ start: ReplayStart, _ feed: Feed, through: Int64, then complete: @escaping (Int64) -> Void) {
-        let this = NIOLoopBound((reads: self, feed: feed, complete: complete), eventLoop: eventLoop)
+    func resolve(_ start: ReplayStart, _ feed: Feed, through: Int64, for stream: EventStream) {
+        let this = NIOLoopBound((reads: self, feed: feed, stream: stream), eventLoop: eventLoop)
         let store = store
         let groups = feed.key.groups
         let work: @Sendable () async -> Void = {
@@ -131,14 +134,15 @@ final class PageReads {
             }
             this.eventLoop.execute {
                 switch position {
-                case .success(let position): this.value.complete(position)
+                case .success(let position): this.value.stream.resolved(at: position)
                 case .failure(let error):
                     this.value.reads.logger.error(
                         "The beginning of a replay could not be read",
                         metadata: ["error": "\(error)"]
                     )
                     this.eventLoop.scheduleTask(in: Self.retryDelay) {
-                        this.value.reads.resolve(start, this.value.feed, through: through, then: this.value.complete)
+                        guard this.value.stream.isOpen else { return }
+                        this.value.reads.resolve(start, this.value.feed, through: through, for: this.value.stream)
                     }
                 }
             }

@@ -295,11 +295,11 @@ final class Shard {
 
     func readPage(for stream: EventStream, after: Int64, through: Int64) {
         guard let feed = stream.feed else { return }
-        pages.read(feed, after: after, through: through, maximumBytes: settings.pieceBytes) { stream.took($0) }
+        pages.read(feed, after: after, through: through, maximumBytes: settings.pieceBytes, for: stream)
     }
 
     func resolve(_ start: ReplayStart, for stream: EventStream) {
         guard let feed = stream.feed else { return }
-        pages.resolve(start, feed, through: position) { stream.resolved(at: $0) }
+        pages.resolve(start, feed, through: position, for: stream)
     }
 }
