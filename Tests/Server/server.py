@@ -66,8 +66,8 @@ class Server:
                 return self
 
     def launch(self):
-        """Starts the server without waiting for anything. Returns the queue of the lines that it prints; None comes when
-        there are no more."""
+        """Starts the server without waiting for anything. Returns the queue of the lines that it prints; None comes
+        when there are no more."""
         command = [*self.prefix, self.binary, "serve", "--host", self.host, "--port", str(self.port)]
         command += ["--database", self.database, *self.options]
         if self.allow_origin:
