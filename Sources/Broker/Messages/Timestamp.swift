@@ -42,22 +42,25 @@ public struct Timestamp: Hashable, Sendable, Comparable, CustomStringConvertible
         let day = dayOfYear - (153 * shiftedMonth + 2) / 5 + 1
         let month = shiftedMonth < 10 ? shiftedMonth + 3 : shiftedMonth - 9
         let year = yearOfEra + era * 400 + (month <= 2 ? 1 : 0)
-        var text = ""
+        var text: [UInt8] = []
         text.reserveCapacity(24)
-        func append(_ value: Int64, digits: Int, then separator: String) {
-            let plain = String(value)
-            for _ in 0..<max(0, digits - plain.utf8.count) { text += "0" }
-            text += plain
-            text += separator
+        func append(_ value: Int64, digits: Int) {
+            if digits > 1 || value > 9 { append(value / 10, digits: digits - 1) }
+            text.append(UInt8(ascii: "0") + UInt8(value % 10))
         }
-        append(year, digits: 4, then: "-")
+        func append(_ value: Int64, digits: Int, then separator: Unicode.Scalar) {
+            append(value, digits: digits)
+            text.append(UInt8(ascii: separator))
+        }
+        if year < 0 { text.append(UInt8(ascii: "-")) }
+        append(abs(year), digits: 4, then: "-")
         append(month, digits: 2, then: "-")
         append(day, digits: 2, then: "T")
         append(secondOfDay / 3600, digits: 2, then: ":")
         append(secondOfDay / 60 % 60, digits: 2, then: ":")
         append(secondOfDay % 60, digits: 2, then: ".")
         append(fraction, digits: 3, then: "Z")
-        return text
+        return String(decoding: text, as: UTF8.self)
     }
 
     /// A moment later, in whole milliseconds: what is left of one counts as one.

@@ -1,3 +1,4 @@
+import Broker
 import HTTPTypes
 import NIOHTTP1
 
@@ -55,14 +56,16 @@ struct AccessPolicy: Sendable {
 
     /// The host without its port (RFC 9110 §7.2) and without the brackets of an IPv6 address; nil where it is none.
     private static func name(ofHost value: String) -> Substring? {
-        let isBracketed = value.hasPrefix("[")
-        guard let end = isBracketed ? value.firstIndex(of: "]") : value.firstIndex(of: ":") ?? value.endIndex else {
-            return nil
-        }
-        let port = value[end...].dropFirst(isBracketed ? 1 : 0)
-        guard port.isEmpty || (port.hasPrefix(":") && port.dropFirst().utf8.allSatisfy { (0x30...0x39).contains($0) })
+        let (bytes, colon) = (value.utf8, UInt8(ascii: ":"))
+        let isBracketed = bytes.first == UInt8(ascii: "[")
+        guard
+            let end = isBracketed
+                ? bytes.firstIndex(of: UInt8(ascii: "]")) : bytes.firstIndex(of: colon) ?? bytes.endIndex
         else { return nil }
-        return value[..<end].dropFirst(isBracketed ? 1 : 0)
+        let port = bytes[end...].dropFirst(isBracketed ? 1 : 0)
+        guard port.isEmpty || (port.first == colon && port.dropFirst().allSatisfy { (0x30...0x39).contains($0) })
+        else { return nil }
+        return Substring(bytes[..<end].dropFirst(isBracketed ? 1 : 0))
     }
 
     /// What every answer to a page of another, allowed origin carries (Fetch standard, CORS protocol).
@@ -92,14 +95,6 @@ extension HTTPRequestHead {
 }
 
 extension String {
-    /// In quotes, short and without control characters: input must not be able to forge log lines.
-    var quotedForPeople: String {
-        let shown = unicodeScalars.prefix(60).map { scalar in
-            scalar.properties.generalCategory == .control ? "\\u{\(String(scalar.value, radix: 16))}" : String(scalar)
-        }
-        return "'\(shown.joined())\(unicodeScalars.count > 60 ? "…" : "")'"
-    }
-
     /// As an example for a command line: only if it is an origin that one could allow.
     fileprivate var forOption: String {
         let isPlain = utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F && $0 != UInt8(ascii: "'") }

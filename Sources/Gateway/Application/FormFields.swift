@@ -14,7 +14,7 @@ public struct FormFields: Sendable {
         } catch {
             throw Problem(.contentTooLarge, "The form is too large: at most \(maximumBytes) bytes are allowed.")
         }
-        switch type.prefix(while: { $0 != ";" }).trimmed.lowercased() {
+        switch type.mediaType {
         case "multipart/form-data":
             fields = try MultipartForm.fields(of: body, boundary: MultipartForm.boundary(in: type) ?? "")
         case "application/x-www-form-urlencoded", "":

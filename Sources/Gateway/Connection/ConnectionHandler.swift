@@ -185,12 +185,10 @@ final class ConnectionHandler: ChannelDuplexHandler, RemovableChannelHandler {
         switch (state, part) {
         case (.idle, .head(let head)):
             receive(head)
-        case (.receiving(var request), .body(let bytes)):
+        case (.receiving(let request), .body(let bytes)):
             deadline = .now() + services.limits.bodyTimeout
             guard request.problem == nil else { return }
-            state = .idle  // so that the buffer is not shared while it grows
-            do throws(Problem) { try request.take(bytes) } catch { return refuse(error, request.head) }
-            state = .receiving(request)
+            do throws(Problem) { try request.take(bytes) } catch { refuse(error, request.head) }
         case (.receiving(let request), .end):
             answer(request)
         default:
@@ -226,9 +224,9 @@ final class ConnectionHandler: ChannelDuplexHandler, RemovableChannelHandler {
         case .stream, .streamOfGroups:
             openStream(request, nil, context)
         case .granted:
-            let this = NIOLoopBound(self, eventLoop: context.eventLoop)
+            let this = NIOLoopBound((handler: self, request: request), eventLoop: context.eventLoop)
             services.grant(request) { grant in
-                this.eventLoop.execute { this.value.open(request, grant) }
+                this.eventLoop.execute { this.value.handler.open(this.value.request, grant) }
             }
         case .publish(let group):
             publish(request, to: group, context)
@@ -260,8 +258,8 @@ final class ConnectionHandler: ChannelDuplexHandler, RemovableChannelHandler {
     }
 
     private func publishBatch(_ request: IncomingRequest, _ context: ChannelHandlerContext) {
-        guard var batch = request.batch else { return }
-        do throws(Problem) { try batch.finish() } catch { return respond(error.answer) }
+        do throws(Problem) { try request.batch?.finish() } catch { return respond(error.answer) }
+        guard let batch = request.batch else { return }
         let this = NIOLoopBound(self, eventLoop: context.eventLoop)
         let began = NIODeadline.now()
         batch.publish(to: services.log, on: context.eventLoop) { [counters = services.counters] answer in
@@ -379,7 +377,7 @@ extension IncomingRequest {
     /// The option that sets the limit of the body.
     private var limitOption: String {
         switch route {
-        case .publish where PublishRequest.BodyKind(head) == .text: " (--max-message-size)"
+        case .publish where bodyKind == .text: " (--max-message-size)"
         case .publish, nil: " (--max-body-size)"
         case .publishBatch: " (--max-batch-size)"
         case .stream, .streamOfGroups, .granted: ""

@@ -56,11 +56,13 @@ final class ConnectionServices {
     func admit(_ head: HTTPRequestHead, isExcess: Bool) -> IncomingRequest {
         let target = RequestTarget(head.uri)
         let route = LoopRoute(head.method, target.path, limits.streams)
-        var request = IncomingRequest(
+        let bodyKind: PublishRequest.BodyKind? = if case .publish = route { .init(head) } else { nil }
+        let request = IncomingRequest(
             head: head,
             target: target,
             route: route,
-            bodyLimit: bodyLimit(of: route, head)
+            bodyKind: bodyKind,
+            bodyLimit: bodyLimit(of: route, bodyKind)
         )
         do throws(Problem) {
             try access.check(head)
@@ -92,7 +94,7 @@ final class ConnectionServices {
             case .stream?, .streamOfGroups?, .granted?, nil: break
             }
             // The router would pass over the empty part: '/groups//events' would be the group 'events'.
-            if target.path.hasPrefix("/groups//") {
+            if target.path.utf8.starts(with: "/groups//".utf8) {
                 throw Problem(.notFound, "The path has no group name: /groups/NAME, such as /groups/my-group/events.")
             }
         } catch {
@@ -115,9 +117,9 @@ final class ConnectionServices {
         }
     }
 
-    private func bodyLimit(of route: LoopRoute?, _ head: HTTPRequestHead) -> Int {
+    private func bodyLimit(of route: LoopRoute?, _ kind: PublishRequest.BodyKind?) -> Int {
         switch route {
-        case .publish?: PublishRequest.BodyKind(head) == .text ? limits.messageBytes : limits.bodyBytes
+        case .publish?: kind == .text ? limits.messageBytes : limits.bodyBytes
         case .publishBatch?: limits.batchBytes
         case .stream?, .streamOfGroups?, .granted?: 64 << 10
         case nil: limits.bodyBytes

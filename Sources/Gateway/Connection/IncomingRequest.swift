@@ -4,10 +4,14 @@ import NIOCore
 import NIOHTTP1
 
 /// A request of which the head has come, with as much of its body as has.
-struct IncomingRequest {
+///
+/// Confined to its event loop.
+final class IncomingRequest {
     let head: HTTPRequestHead
     let target: RequestTarget
     let route: LoopRoute?
+    /// Of a message that is published, and nil otherwise.
+    let bodyKind: PublishRequest.BodyKind?
     /// Why it will be refused; its body is not looked at.
     var problem: Problem?
     private(set) var body = ByteBuffer()
@@ -16,14 +20,21 @@ struct IncomingRequest {
     let bodyLimit: Int
     private var received = 0
 
-    init(head: HTTPRequestHead, target: RequestTarget, route: LoopRoute?, bodyLimit: Int) {
-        (self.head, self.target, self.route, self.bodyLimit) = (head, target, route, bodyLimit)
+    init(
+        head: HTTPRequestHead,
+        target: RequestTarget,
+        route: LoopRoute?,
+        bodyKind: PublishRequest.BodyKind? = nil,
+        bodyLimit: Int
+    ) {
+        (self.head, self.target, self.route) = (head, target, route)
+        (self.bodyKind, self.bodyLimit) = (bodyKind, bodyLimit)
     }
 
     /// Takes a part of the body.
     ///
     /// - Throws: ``Problem``: 413 over the limit; a line of a batch that is refused.
-    mutating func take(_ bytes: ByteBuffer) throws(Problem) {
+    func take(_ bytes: ByteBuffer) throws(Problem) {
         received += bytes.readableBytes
         guard received <= bodyLimit else { throw tooLarge }
         if batch != nil {

@@ -12,23 +12,23 @@ struct ResponseHead {
 
     init(_ status: HTTPResponse.Status, bodyBytes: Int) {
         bytes.reserveCapacity(512 + bodyBytes)
-        bytes.writeString("HTTP/1.1 ")
+        bytes.writeStaticString("HTTP/1.1 ")
         bytes.writeString(String(status.code))
-        bytes.writeString(" ")
+        bytes.writeStaticString(" ")
         bytes.writeString(status.reasonPhrase)
-        bytes.writeString("\r\n")
+        bytes.writeStaticString("\r\n")
     }
 
     /// Names and values are ours, or were checked as `HTTPFields` check theirs: no line breaks.
     mutating func add(_ name: String, _ value: String) {
         bytes.writeString(name)
-        bytes.writeString(": ")
+        bytes.writeStaticString(": ")
         bytes.writeString(value)
-        bytes.writeString("\r\n")
+        bytes.writeStaticString("\r\n")
     }
 
     consuming func end() -> ByteBuffer {
-        bytes.writeString("\r\n")
+        bytes.writeStaticString("\r\n")
         return bytes
     }
 }

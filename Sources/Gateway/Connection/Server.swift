@@ -67,18 +67,7 @@ struct Server: Sendable {
             )
         } catch {
             try? await group.shutdownGracefully()
-            if (error as? IOError)?.errnoCode == EADDRINUSE {
-                throw GatewayError(
-                    .addressInUse,
-                    "Port \(configuration.port) on \(configuration.host) is in use: stop the other server, or choose another "
-                        + "port with --port (0 takes a free one)."
-                )
-            }
-            throw GatewayError(
-                .cannotListen,
-                "Cannot listen on \(configuration.host), port \(configuration.port).",
-                underlying: error
-            )
+            throw GatewayError(cannotListen: error, configuration)
         }
     }
 
@@ -223,5 +212,28 @@ extension GatewayConfiguration {
             pieceBytes: min(connectionBufferBytes, Batch.targetBytes),
             pinnedBytes: max(1, pinnedBytes / loops)
         )
+    }
+}
+
+extension GatewayError {
+    /// Why the socket could not be bound, and what to do.
+    fileprivate init(cannotListen error: any Error, _ configuration: GatewayConfiguration) {
+        let (host, port) = (configuration.host.quotedForPeople, configuration.port)
+        switch (error as? IOError)?.errnoCode {
+        case EADDRINUSE:
+            self.init(
+                .addressInUse,
+                "Port \(port) on \(configuration.host) is in use: stop the other server, or choose another port with --port "
+                    + "(0 takes a free one)."
+            )
+        case EACCES:
+            self.init(.cannotListen, "Port \(port) needs rights that this process has not: choose another with --port.")
+        case EADDRNOTAVAIL:
+            self.init(.cannotListen, "\(host) is no address of this machine: choose another with --host.")
+        case nil where error is SocketAddressError.UnknownHost:
+            self.init(.cannotListen, "There is no host \(host): give an address of this machine with --host.")
+        default:
+            self.init(.cannotListen, "Cannot listen on \(host), port \(port).", underlying: error)
+        }
     }
 }

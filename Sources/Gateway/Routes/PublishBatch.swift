@@ -26,8 +26,9 @@ struct PublishBatch {
         guard !head.headers.contains(name: "idempotency-key") else {
             throw .notImplemented("Idempotency-Key for many messages at once")
         }
-        let type = head.headers.first(name: "content-type").map { $0.prefix { $0 != ";" }.trimmed.lowercased() }
-        guard let type, !["application/x-ndjson", "application/jsonl"].contains(type) else { return }
+        guard let type = head.headers.first(name: "content-type")?.mediaType,
+            !["application/x-ndjson", "application/jsonl"].contains(type)
+        else { return }
         throw Problem(
             .unsupportedMediaType,
             "Send one JSON object a line, such as {\"group\":\"my-group\",\"data\":\"hello\"}, with 'Content-Type: "

@@ -18,7 +18,7 @@ struct PublishRequest {
                 self = .text
                 return
             }
-            switch type.prefix(while: { $0 != ";" }).trimmed.lowercased() {
+            switch type.mediaType {
             case "application/json": self = .json
             case "application/x-www-form-urlencoded": self = .form
             case "multipart/form-data": self = .multipart(boundary: MultipartForm.boundary(in: type) ?? "")
@@ -52,7 +52,7 @@ struct PublishRequest {
         fields.event = fields.event ?? parameter("event")
         let key = request.head.headers.first(name: "idempotency-key")
         guard let data = fields.data else {
-            throw Problem(.badRequest, "The message has no data. \(Self.advice(for: BodyKind(request.head)))")
+            throw Problem(.badRequest, "The message has no data. \(Self.advice(for: request.bodyKind ?? .text))")
         }
         do throws(BrokerError) {
             draft = try MessageDraft(
@@ -98,7 +98,7 @@ struct PublishRequest {
     }
 
     private static func fields(of request: IncomingRequest) throws(Problem) -> Fields {
-        switch BodyKind(request.head) {
+        switch request.bodyKind ?? .text {
         case .text:
             return Fields(data: request.body.readableBytes > 0 ? request.body : nil)
         case .json:
@@ -174,24 +174,25 @@ struct PublishRequest {
 
     private static func created(_ published: Published) -> Answer {
         let message = published.message
+        let id = message.id?.description ?? ""
+        let group = message.group?.description ?? ""
         var body = ByteBuffer()
-        let id = message.id.map { "\($0)" } ?? ""
-        let group = message.group.map { "\($0)" } ?? ""
-        body.writeString("{\"id\":\"\(id)\",\"group\":\"\(group)\",\"event\":")
+        // By its parts, as interpolating them costs several times as much.
+        body.reserveCapacity(160 + 2 * group.utf8.count + message.event.utf8.count)
+        body.writeStaticString("{\"id\":\"")
+        body.writeString(id)
+        body.writeStaticString("\",\"group\":\"")
+        body.writeString(group)
+        body.writeStaticString("\",\"event\":")
         body.writeJSON(string: message.event)
-        body.writeString(",\"data_bytes\":\(message.data.readableBytes),\"created_at\":\"\(message.createdAt)\"}\n")
-        let location: HTTPFields = [.location: "/groups/\(group)/messages/\(id)"]
-        return .json(published.isReplay ? .ok : .created, body, headers: location)
-    }
-}
-
-extension StringProtocol {
-    /// Without white space at either end (RFC 9110 §5.6.3: spaces and tabs).
-    var trimmed: SubSequence {
-        let isSpace = { (character: Character) in character == " " || character == "\t" }
-        guard let first = firstIndex(where: { !isSpace($0) }), let last = lastIndex(where: { !isSpace($0) }) else {
-            return self[startIndex..<startIndex]
-        }
-        return self[first...last]
+        body.writeStaticString(",\"data_bytes\":")
+        body.writeString(String(message.data.readableBytes))
+        body.writeStaticString(",\"created_at\":\"")
+        body.writeString(message.createdAt.description)
+        body.writeStaticString("\"}\n")
+        let headers: HTTPFields = [
+            .contentType: "application/json", .location: "/groups/\(group)/messages/\(id)",
+        ]
+        return Answer(status: published.isReplay ? .ok : .created, headers: headers, body: body)
     }
 }

@@ -5,6 +5,11 @@ extension ByteBuffer {
     ///
     /// U+2028 and U+2029 may stand in JSON. The text is known to be UTF-8.
     mutating func writeJSON(string bytes: some Collection<UInt8>) {
+        // Strings and buffers have their bytes in one place: read there, not asked for one by one.
+        if bytes.withContiguousStorageIfAvailable({ writeEscaped($0) }) == nil { writeEscaped(bytes) }
+    }
+
+    private mutating func writeEscaped(_ bytes: some Collection<UInt8>) {
         reserveCapacity(minimumWritableBytes: bytes.count + 2)
         writeInteger(UInt8(ascii: "\""))
         var start = bytes.startIndex

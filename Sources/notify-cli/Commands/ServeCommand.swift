@@ -26,23 +26,9 @@ struct ServeCommand: AsyncParsableCommand {
             """
     )
 
-    @Option(help: "The address to listen on (default: 127.0.0.1). NOTIFY_HOST.")
-    var host: String?
-
-    @Option(parsing: .unconditional, help: "The port; 0 takes a free one (default: 8080). NOTIFY_PORT.")
-    var port: Int?
-
-    @Flag(
-        help:
-            "Allow a --host that is not loopback, although everybody who reaches it may do everything. NOTIFY_INSECURE."
-    )
-    var insecure = false
-
-    @Option(help: "An origin whose pages may use the server, or '*'; may be repeated. NOTIFY_ALLOW_ORIGIN.")
-    var allowOrigin: [String] = []
-
-    @OptionGroup(title: "Chat") var chat: ServeChat
+    @OptionGroup(title: "Listening") var listening: ServeListening
     @OptionGroup(title: "Storage") var storage: ServeStorage
+    @OptionGroup(title: "Chat") var chat: ServeChat
     @OptionGroup(title: "Limits") var limits: ServeLimits
     @OptionGroup var config: ConfigOptions
 
@@ -53,10 +39,7 @@ struct ServeCommand: AsyncParsableCommand {
             var logger = Logger(label: "notify")
             logger.logLevel = try settings.logLevel(option: limits.logLevel)
             var gatewayConfiguration = try limits.gatewayConfiguration(settings)
-            gatewayConfiguration.host = try settings.string(.host, option: host) ?? "127.0.0.1"
-            gatewayConfiguration.port = try settings.int(.port, option: port, in: 0...65_535) ?? 8080
-            gatewayConfiguration.allowsPublicHost = try settings.bool(.insecure, option: insecure ? true : nil) ?? false
-            gatewayConfiguration.allowedOrigins = try settings.strings(.allowOrigin, options: allowOrigin)
+            try listening.apply(to: &gatewayConfiguration, settings)
             OpenFiles.bound(&gatewayConfiguration, logger)
             // Before the database is made: a refused start leaves nothing behind.
             try gatewayConfiguration.validate()

@@ -37,7 +37,8 @@ struct ServeStorage: ParsableArguments {
     var maxWalSize: String?
 
     func path(_ settings: Settings) throws -> String {
-        try settings.string(.database, option: database) ?? Self.defaultPath
+        let advice = "give the path of a file, or ':memory:'"
+        return try settings.value(.database, option: database, advice) { $0.isEmpty ? nil : $0 } ?? Self.defaultPath
     }
 
     func storeConfiguration(
