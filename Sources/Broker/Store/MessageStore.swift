@@ -102,7 +102,8 @@ public enum ReplayStart: Hashable, Sendable {
     case since(Timestamp)
 }
 
-/// A stretch of the log of some groups.
+/// A stretch of the log of some groups. It ends before a message that is damaged; asked for what follows then, the store
+/// throws, with a ``DamagedMessage`` beneath.
 public struct LogPage: Sendable {
     /// Ascending.
     public let messages: [Message]

@@ -122,7 +122,10 @@ private struct PageBuilder {
         )
     }
 
-    /// Takes rows of ``StoredMessage/columns``, of which there is one more than the limit if there is more.
+    /// Takes rows of ``StoredMessage/columns``, of which there is one more than the limit if there is more. Ends before a
+    /// message that is damaged.
+    ///
+    /// - Throws: The damage, where that message is the first.
     mutating func fill(from cursor: RowCursor) throws {
         var bytes = 0
         while let row = try cursor.next() {
@@ -132,7 +135,12 @@ private struct PageBuilder {
                 isComplete = false
                 return
             }
-            messages.append(try StoredMessage.read(row, data, in: rows.names[try row.value(1)], epoch: epoch))
+            do {
+                messages.append(try StoredMessage.read(row, data, in: rows.names[try row.value(1)], epoch: epoch))
+            } catch  where !messages.isEmpty && error is BrokerError {
+                isComplete = false
+                return
+            }
         }
     }
 }

@@ -31,7 +31,8 @@ enum StoredMessage {
             throw BrokerError(
                 .storeUnusable,
                 "The message \(epoch)-\(sequence) was damaged on the disk: restore the database from a backup, or delete "
-                    + "the message to go on without it."
+                    + "the message to go on without it.",
+                underlying: DamagedMessage(sequence: sequence)
             )
         }
         return Message(
@@ -43,4 +44,11 @@ enum StoredMessage {
             expiresAt: expiresAt
         )
     }
+}
+
+/// Which message is not as it was stored: beneath the ``BrokerError`` that says so.
+public struct DamagedMessage: Error, Hashable, CustomStringConvertible {
+    public let sequence: Int64
+
+    public var description: String { "message \(sequence)" }
 }

@@ -89,7 +89,7 @@ final class ConnectionServices {
             switch route {
             case .publish(let group)?: try PublishRequest.checkHead(head, group: group, limits.reserved)
             case .publishBatch?:
-                try PublishBatch.checkHead(head)
+                try PublishBatch.checkHead(head, target)
                 request.batch = PublishBatch(maximumMessages: limits.batchMessages, reserved: limits.reserved)
             case .stream?, .streamOfGroups?, .granted?, nil: break
             }

@@ -22,7 +22,15 @@ struct PublishBatch {
     }
 
     /// What can be refused before the body has come.
-    static func checkHead(_ head: HTTPRequestHead) throws(Problem) {
+    static func checkHead(_ head: HTTPRequestHead, _ target: RequestTarget) throws(Problem) {
+        for (name, value) in try target.fields() {
+            switch name {
+            case "persist" where value != "true": throw .notImplemented("Publishing many messages that are not stored")
+            case "group", "event", "ttl":
+                throw Problem(.badRequest, "Give \"\(name)\" in the line of each message, not in the URL.")
+            default: break
+            }
+        }
         guard !head.headers.contains(name: "idempotency-key") else {
             throw .notImplemented("Idempotency-Key for many messages at once")
         }
@@ -68,7 +76,8 @@ struct PublishBatch {
         guard drafts.count < maximumMessages else {
             throw Problem(
                 .contentTooLarge,
-                "There are more than \(maximumMessages) messages (--max-batch-messages): send them in several requests."
+                "There are more than \(maximumMessages) messages (--max-batch-messages): send them in several requests. "
+                    + "Nothing was published."
             )
         }
         do {

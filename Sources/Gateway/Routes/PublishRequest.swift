@@ -34,8 +34,13 @@ struct PublishRequest {
     /// What can be refused before the body has come.
     static func checkHead(_ head: HTTPRequestHead, group: String, _ reserved: ReservedGroups) throws(Problem) {
         try reserved.check(try Self.group(group))
-        guard head.headers["idempotency-key"].count <= 1 else {
+        let keys = head.headers["idempotency-key"]
+        guard keys.count <= 1 else {
             throw Problem(.badRequest, "There is more than one Idempotency-Key: send one for each message.")
+        }
+        // The parser has put U+FFFD in the place of what is not UTF-8: different keys would become one.
+        guard keys.first?.unicodeScalars.contains("\u{FFFD}") != true else {
+            throw Problem(.badRequest, "The Idempotency-Key is not UTF-8: use ASCII, such as a random UUID.")
         }
     }
 
@@ -50,7 +55,7 @@ struct PublishRequest {
         }
         var fields = try Self.fields(of: request)
         fields.event = fields.event ?? parameter("event")
-        let key = request.head.headers.first(name: "idempotency-key")
+        let key = request.head.headers.first(name: "idempotency-key")?.trimmed
         guard let data = fields.data else {
             throw Problem(.badRequest, "The message has no data. \(Self.advice(for: request.bodyKind ?? .text))")
         }
@@ -60,7 +65,7 @@ struct PublishRequest {
                 event: fields.event ?? Message.defaultEvent,
                 data: data,
                 ttl: try Self.ttl(fields.ttl ?? parameter("ttl")),
-                idempotencyKey: key
+                idempotencyKey: key.map(String.init)
             )
         } catch {
             throw Problem(error)
@@ -102,7 +107,8 @@ struct PublishRequest {
         case .text:
             return Fields(data: request.body.readableBytes > 0 ? request.body : nil)
         case .json:
-            return try JSONFields.read(request.body)
+            let advice = " To send text as it is, set 'Content-Type: text/plain'."
+            return try JSONFields.read(request.body, advice: advice)
         case .form:
             guard let text = String(validating: request.body.readableBytesView, as: UTF8.self) else {
                 throw Problem(

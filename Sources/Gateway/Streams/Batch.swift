@@ -3,12 +3,25 @@ import NIOCore
 
 /// Encoded messages in one immutable buffer, for as many connections as follow the same.
 struct Batch {
+    /// Where a message ends in the buffer.
+    struct Mark {
+        /// Nil for one that is not stored.
+        let sequence: Int64?
+        let end: Int
+    }
+
     let buffer: ByteBuffer
+    /// One for each message, in order.
+    let marks: [Mark]
     /// The id of the last stored message in it; nil if none is stored.
     let last: Int64?
-    /// How many messages it holds, and how many of them are not stored.
-    let messages: Int
+    /// How many of its messages are not stored.
     let unstored: Int
+
+    /// How many messages it holds.
+    var messages: Int { marks.count }
+    /// What it takes in memory, in bytes.
+    var size: Int { buffer.readableBytes + marks.count * MemoryLayout<Mark>.stride }
 
     /// A buffer grows to about this many bytes: enough that one `write` is worth it, few enough for a slow socket.
     static let targetBytes = 128 << 10
@@ -17,7 +30,8 @@ struct Batch {
     static func make(of messages: [Message], style: StreamStyle) -> [Batch] {
         var batches: [Batch] = []
         var gathered: [ByteBuffer] = []
-        var (bytes, last, unstored) = (0, Int64?.none, 0)
+        var marks: [Mark] = []
+        var bytes = 0
         func finish() {
             guard let first = gathered.first else { return }
             var buffer = first
@@ -26,31 +40,49 @@ struct Batch {
                 buffer.reserveCapacity(bytes)
                 for part in gathered { buffer.writeImmutableBuffer(part) }
             }
-            batches.append(Batch(buffer: buffer, last: last, messages: gathered.count, unstored: unstored))
+            batches.append(Batch(buffer: buffer, marks: marks))
             gathered.removeAll(keepingCapacity: true)
-            (bytes, last, unstored) = (0, nil, 0)
+            marks = []
+            bytes = 0
         }
         for message in messages {
             let encoded = style.encode(message)
             if bytes + encoded.readableBytes > targetBytes { finish() }
             gathered.append(encoded)
             bytes += encoded.readableBytes
-            if let id = message.id { last = id.sequence } else { unstored += 1 }
+            marks.append(Mark(sequence: message.id?.sequence, end: bytes))
         }
         finish()
         return batches
+    }
+
+    private init(buffer: ByteBuffer, marks: [Mark]) {
+        (self.buffer, self.marks) = (buffer, marks)
+        last = marks.last { $0.sequence != nil }?.sequence
+        unstored = marks.reduce(0) { $0 + ($1.sequence == nil ? 1 : 0) }
     }
 
     /// Each message as a reference to its encoding: for few readers of many groups, where a joined copy would be made
     /// for every one of them.
     static func references(to messages: [Message], style: StreamStyle) -> [Batch] {
         messages.map { message in
-            Batch(
-                buffer: style.encode(message),
-                last: message.id?.sequence,
-                messages: 1,
-                unstored: message.id == nil ? 1 : 0
-            )
+            let buffer = style.encode(message)
+            return Batch(buffer: buffer, marks: [Mark(sequence: message.id?.sequence, end: buffer.readableBytes)])
         }
+    }
+
+    /// Its messages after a position, whose bytes are shared; nil if there are none. For batches of stored messages only.
+    func suffix(after position: Int64) -> Batch? {
+        guard let last, last > position else { return nil }
+        var (low, high) = (marks.startIndex, marks.endIndex)
+        while low < high {
+            let middle = low + (high - low) / 2
+            if (marks[middle].sequence ?? .max) <= position { low = middle + 1 } else { high = middle }
+        }
+        guard low > marks.startIndex else { return self }
+        let start = marks[low - 1].end
+        let length = buffer.readableBytes - start
+        guard let rest = buffer.getSlice(at: buffer.readerIndex + start, length: length) else { return nil }
+        return Batch(buffer: rest, marks: marks[low...].map { Mark(sequence: $0.sequence, end: $0.end - start) })
     }
 }

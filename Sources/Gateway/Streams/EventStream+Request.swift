@@ -25,7 +25,7 @@ extension EventStream.Request {
             groups = try Self.groups(request, fields, limits: limits)
             format = try Self.format(fields)
         }
-        let lastEventID = request.head.headers.first(name: "last-event-id")
+        let lastEventID = request.head.headers.first(name: "last-event-id").map { String($0.trimmed) }
         let isAll = grant?.beginsWithAll ?? false
         start = try Self.start(lastEventID: lastEventID, fields, otherwise: isAll ? .replay(.all) : .latest)
         requested =

@@ -154,6 +154,16 @@ final class EventStream: ChannelInboundHandler {
         act(on: cursor.took(removedThrough: page.removedThrough, beforeOldest: page.beforeOldest))
     }
 
+    /// The page for which it waits cannot be read now.
+    func readFailed() {
+        act(on: cursor.readFailed())
+    }
+
+    /// A message at this position, the next one for this stream, is damaged.
+    func metDamage(at sequence: Int64) {
+        act(on: cursor.metDamage(at: sequence))
+    }
+
     func proceed() {
         guard isOpen, let feed, isWritable else { return }
         act(on: cursor.proceed(shardPosition: shard.position, floor: shard.floor(of: feed)))
@@ -173,9 +183,9 @@ final class EventStream: ChannelInboundHandler {
         case .readRecent(let position):
             write(shard.recentPiece(of: feed, after: position), context)
             shard.proceed(self)
-        case .reset:
+        case .reset(let reason):
             let here = position(at: cursor.position)
-            let reset = StreamPreamble.Reset(reason: .expired, requested: request.requested, oldest: oldest)
+            let reset = StreamPreamble.Reset(reason: reason, requested: request.requested, oldest: oldest)
             write(feed.key.style.frame(StreamPreamble.payload(of: reset, at: here)), context)
             page = nil
             shard.proceed(self)

@@ -23,6 +23,18 @@ final class Feed {
             self.end = end
             isPassing = messages.contains { $0.expiresAt != nil }
         }
+
+        private init(_ batches: [Batch], end: Int64, isPassing: Bool) {
+            (self.batches, self.end, self.isPassing) = (batches, end, isPassing)
+        }
+
+        /// What of it follows a position.
+        func suffix(after position: Int64) -> Piece {
+            guard let first = batches.first, first.marks.first?.sequence.map({ $0 <= position }) ?? false else {
+                return self
+            }
+            return Piece(batches.compactMap { $0.suffix(after: position) }, end: end, isPassing: isPassing)
+        }
     }
 
     let key: Key

@@ -2,27 +2,61 @@ import Broker
 import Logging
 import NIOCore
 
-/// Pages of the store, read off the event loop. Streams of one feed that want the same page share one read, and its
-/// encoding.
+/// Pages of the store, read off the event loop. Streams of one feed whose positions lie in one stretch of the log share
+/// one read of it, and its encoding: after a restart a thousand cursors differ, and want the same rows.
 ///
 /// Confined to its event loop.
 final class PageReads {
     /// A stretch of the log as a feed's streams write it.
     struct Page {
+        /// Where it begins.
+        let after: Int64
         let piece: Feed.Piece
         let removedThrough: Int64
         /// The position before the oldest message that is still stored.
         let beforeOldest: Int64
         /// The oldest message that is still stored and was published; nil if there is none.
         let oldest: Int64?
+
+        /// The part of it that a stream at a position has not got.
+        func suffix(after position: Int64) -> Page {
+            Page(
+                after: position,
+                piece: piece.suffix(after: position),
+                removedThrough: removedThrough,
+                beforeOldest: beforeOldest,
+                oldest: oldest
+            )
+        }
     }
 
-    private struct Key: Hashable {
+    /// Pages that can stand for each other.
+    private struct Series: Hashable {
         let feed: Feed.Key
-        let after: Int64
         /// A read that began before something was removed is not shared with those who come after.
         let generation: Int
         let revision: Int
+    }
+
+    private struct Waiter {
+        let stream: EventStream
+        let position: Int64
+        /// How far it may read: where its shard stood.
+        let through: Int64
+    }
+
+    /// A read under way, or waiting to be tried again.
+    private final class Read {
+        let series: Series
+        let after: Int64
+        let through: Int64
+        let maximumBytes: Int
+        var waiters: [Waiter]
+
+        init(_ series: Series, after: Int64, through: Int64, maximumBytes: Int, waiters: [Waiter]) {
+            (self.series, self.after, self.through) = (series, after, through)
+            (self.maximumBytes, self.waiters) = (maximumBytes, waiters)
+        }
     }
 
     /// A page has at most so many messages.
@@ -34,11 +68,14 @@ final class PageReads {
     private let eventLoop: any EventLoop
     private let counters: Counters
     private let logger: Logger
-    private var waiting: [Key: [EventStream]] = [:]
-    /// Pages that were read lately: after a restart thousands of streams want the same ones, but not all at one moment.
-    private var recent: [Key: Page] = [:]
+    private var reads: [Series: [Read]] = [:]
+    /// Pages that were read lately, by where they begin: streams that come back want the same ones, but not all at one
+    /// moment.
+    private var recent: [Series: [Page]] = [:]
     private var recentBytes = 0
     private var generation = 0
+    /// Damaged messages of which the log knows.
+    private var damaged: Set<Int64> = []
     /// Pages kept, in bytes.
     private static let maximumRecentBytes = 16 << 20
 
@@ -46,42 +83,47 @@ final class PageReads {
         (self.store, self.eventLoop, self.counters, self.logger) = (store, eventLoop, counters, logger)
     }
 
-    func read(
-        _ feed: Feed,
-        after: Int64,
-        through: Int64,
-        maximumBytes: Int,
-        for stream: EventStream
-    ) {
-        let key = Key(feed: feed.key, after: after, generation: generation, revision: feed.key.style.revision)
+    /// Gives a stream the page that holds what follows its position: ``EventStream/took(_:)``.
+    func read(_ feed: Feed, after: Int64, through: Int64, maximumBytes: Int, for stream: EventStream) {
+        let series = Series(feed: feed.key, generation: generation, revision: feed.key.style.revision)
         // A page that ends where its read ended may lack what has come since; one that ends earlier is whole.
-        if let page = recent[key], page.piece.end <= through { return stream.took(page) }
-        waiting[key, default: []].append(stream)
-        guard waiting[key]?.count == 1 else { return }
-        start(key, through: through, maximumBytes: maximumBytes)
+        if let page = recent[series]?.page(at: after), page.piece.end <= through {
+            return stream.took(page.suffix(after: after))
+        }
+        let waiter = Waiter(stream: stream, position: after, through: through)
+        // The one that begins nearest before. Whether it goes as far as this position is known when it has come.
+        if let read = reads[series]?.filter({ $0.after <= after }).max(by: { $0.after < $1.after }) {
+            return read.waiters.append(waiter)
+        }
+        start(Read(series, after: after, through: through, maximumBytes: maximumBytes, waiters: [waiter]))
     }
 
-    private func start(_ key: Key, through: Int64, maximumBytes: Int) {
+    private func start(_ read: Read) {
+        reads[read.series, default: []].append(read)
+        load(read)
+    }
+
+    private func load(_ read: Read) {
         counters.pageReads.add(1)
-        let this = NIOLoopBound(self, eventLoop: eventLoop)
-        let store = store
+        let this = NIOLoopBound((reads: self, read: read), eventLoop: eventLoop)
+        let (store, feed, after, through) = (store, read.series.feed, read.after, read.through)
+        let maximumBytes = read.maximumBytes
         let work: @Sendable () async -> Void = {
             let log = await outcome { () async throws(BrokerError) in
                 try await store.messages(
-                    of: key.feed.groups,
-                    after: key.after,
+                    of: feed.groups,
+                    after: after,
                     through: through,
                     limit: Self.pageMessages,
                     maximumBytes: maximumBytes
                 )
             }
             // Encoded here, not on the loop, whose live connections must not wait for it.
-            let page = log.map { Self.page(of: $0, after: key.after, through: through, style: key.feed.style) }
+            let page = log.map { Self.page(of: $0, after: after, through: through, style: feed.style) }
             this.eventLoop.execute {
                 switch page {
-                case .success(let page): this.value.finish(key, page)
-                case .failure(let error):
-                    this.value.retry(key, through: through, maximumBytes: maximumBytes, after: error)
+                case .success(let page): this.value.reads.finish(this.value.read, page)
+                case .failure(let error): this.value.reads.failed(this.value.read, error)
                 }
             }
         }
@@ -100,27 +142,78 @@ final class PageReads {
         forgetOld()
     }
 
-    private func finish(_ key: Key, _ page: Page) {
-        if key.generation == generation, !page.piece.isPassing { keep(page, as: key) }
-        for stream in waiting.removeValue(forKey: key) ?? [] { stream.took(page) }
+    private func finish(_ read: Read, _ page: Page) {
+        remove(read)
+        if read.series.generation == generation, !page.piece.isPassing { keep(page, in: read.series) }
+        var beyond: [Waiter] = []
+        for waiter in read.waiters {
+            if waiter.position == read.after || waiter.position < page.piece.end {
+                waiter.stream.took(page.suffix(after: waiter.position))
+            } else {
+                beyond.append(waiter)
+            }
+        }
+        readOn(beyond, instead: read, width: page.piece.end - read.after)
     }
 
-    private func keep(_ page: Page, as key: Key) {
-        let size = page.piece.batches.reduce(200) { $0 + $1.buffer.readableBytes }
+    /// Reads for those who waited for a page that did not go as far as their position: one read for all that the next
+    /// page from there on is likely to cover, if it is as wide as this one was.
+    private func readOn(_ waiters: [Waiter], instead read: Read, width: Int64) {
+        var next: Read?
+        for waiter in waiters.sorted(by: { $0.position < $1.position }) where waiter.stream.isOpen {
+            if let next, waiter.position - next.after < width {
+                next.waiters.append(waiter)
+                continue
+            }
+            if let next { start(next) }
+            next = Read(
+                read.series,
+                after: waiter.position,
+                through: waiter.through,
+                maximumBytes: read.maximumBytes,
+                waiters: [waiter]
+            )
+        }
+        if let next { start(next) }
+    }
+
+    private func remove(_ read: Read) {
+        reads[read.series]?.removeAll { $0 === read }
+        if reads[read.series]?.isEmpty == true { reads[read.series] = nil }
+    }
+
+    private func keep(_ page: Page, in series: Series) {
+        let size = page.piece.batches.reduce(200) { $0 + $1.size }
         if recentBytes + size > Self.maximumRecentBytes { forgetOld() }
-        recent[key] = page
+        recent[series, default: []].insert(page)
         recentBytes += size
     }
 
-    private func retry(_ key: Key, through: Int64, maximumBytes: Int, after error: BrokerError) {
-        logger.error("A page of history could not be read, streams wait for it", metadata: ["error": "\(error)"])
-        let this = NIOLoopBound(self, eventLoop: eventLoop)
-        eventLoop.scheduleTask(in: Self.retryDelay) {
-            this.value.waiting[key]?.removeAll { !$0.isOpen }
-            // Nobody is left to read it for.
-            guard this.value.waiting[key]?.isEmpty == false else { return this.value.waiting[key] = nil }
-            this.value.start(key, through: through, maximumBytes: maximumBytes)
+    // MARK: What cannot be read
+
+    private func failed(_ read: Read, _ error: BrokerError) {
+        if let sequence = (error.underlying as? DamagedMessage)?.sequence {
+            return pass(over: sequence, read, error)
         }
+        logger.error("A page of history could not be read, streams wait for it", metadata: ["error": "\(error)"])
+        for waiter in read.waiters { waiter.stream.readFailed() }
+        let this = NIOLoopBound((reads: self, read: read), eventLoop: eventLoop)
+        eventLoop.scheduleTask(in: Self.retryDelay) {
+            let (reads, read) = this.value
+            read.waiters.removeAll { !$0.stream.isOpen }
+            // Nobody may be left to read it for.
+            if read.waiters.isEmpty { reads.remove(read) } else { reads.load(read) }
+        }
+    }
+
+    /// A message that is not as it was stored is never sent. Its streams are told, and go on behind it.
+    private func pass(over sequence: Int64, _ read: Read, _ error: BrokerError) {
+        remove(read)
+        if damaged.count < 1000, damaged.insert(sequence).inserted {
+            logger.error("Streams pass over a message that cannot be read", metadata: ["error": "\(error)"])
+        }
+        for waiter in read.waiters where waiter.position < sequence { waiter.stream.metDamage(at: sequence) }
+        readOn(read.waiters.filter { $0.position >= sequence }, instead: read, width: .max)
     }
 
     /// Asks where a replay begins; tries again until the store answers.
@@ -158,6 +251,7 @@ final class PageReads {
             messages.removeAll { ($0.id?.sequence ?? 0) > end }
         }
         return Page(
+            after: after,
             piece: Feed.Piece(of: messages, style: style, end: end),
             removedThrough: log.removedThrough,
             // The oldest may be committed and not handed over yet; a position beyond what was published is none.
@@ -167,8 +261,7 @@ final class PageReads {
     }
 
     /// Where a page that is not the last one ends: at the roundest number (most trailing zeros) of the second half of what
-    /// was read. Readers that began at different places so come to the same boundaries after a page or two, and share
-    /// their reads from then on.
+    /// was read. Readers that began at different places so come to the same boundaries after a page or two.
     static func boundary(of messages: [Message], after: Int64) -> Int64 {
         guard let last = messages.last?.id?.sequence, let middle = messages[messages.count / 2].id?.sequence else {
             return after
@@ -177,6 +270,30 @@ final class PageReads {
         // The highest bit in which they differ, cleared below, is the roundest number in (middle, last].
         let bit = Int64(63 - (middle ^ last).leadingZeroBitCount)
         return last & ~((1 << bit) - 1)
+    }
+}
+
+/// Pages in the order in which they begin.
+extension [PageReads.Page] {
+    /// The one that holds what follows a position.
+    fileprivate func page(at position: Int64) -> PageReads.Page? {
+        let place = place(behind: position)
+        guard place > 0, self[place - 1].piece.end > position else { return nil }
+        return self[place - 1]
+    }
+
+    fileprivate mutating func insert(_ page: PageReads.Page) {
+        insert(page, at: place(behind: page.after))
+    }
+
+    /// The place of the first that begins behind a position, by bisection.
+    private func place(behind position: Int64) -> Int {
+        var (low, high) = (startIndex, endIndex)
+        while low < high {
+            let middle = low + (high - low) / 2
+            if self[middle].after <= position { low = middle + 1 } else { high = middle }
+        }
+        return low
     }
 }
 

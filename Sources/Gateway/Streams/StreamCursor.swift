@@ -36,12 +36,13 @@ struct StreamCursor {
         case open(resumed: Bool, reset: StreamPreamble.ResetReason?, thenWrite: Bool = false)
         /// Ask the store for the position; answer with ``resolved(at:)``.
         case resolve(ReplayStart)
-        /// Read a page after the position; answer with ``took(removedThrough:beforeOldest:)``.
+        /// Read a page after the position; answer with ``took(removedThrough:beforeOldest:)``, ``readFailed()`` or
+        /// ``metDamage(at:)``.
         case read(after: Int64, through: Int64)
         /// Take what follows the position from the recent messages in memory.
         case readRecent(after: Int64)
         /// Say that messages are gone, then proceed.
-        case reset
+        case reset(StreamPreamble.ResetReason)
         /// Write the page that was read, then proceed.
         case write
         /// Nothing until the next event.
@@ -140,10 +141,27 @@ struct StreamCursor {
             return isGap ? .open(resumed: false, reset: .expired) : .open(resumed: true, reset: nil, thenWrite: true)
         case .reading:
             phase = .catchingUp
-            return isGap ? .reset : .write
+            return isGap ? .reset(.expired) : .write
         default:
             return .wait
         }
+    }
+
+    /// The page cannot be read now, and will be tried again. Who waits for its first bytes waits no longer: whether there is
+    /// a gap is said when it is known.
+    mutating func readFailed() -> Action {
+        guard phase == .checking else { return .wait }
+        phase = .reading
+        return .open(resumed: true, reset: nil)
+    }
+
+    /// The next message cannot be read, and never will be.
+    mutating func metDamage(at sequence: Int64) -> Action {
+        guard phase == .checking || phase == .reading else { return .wait }
+        let isOpening = phase == .checking
+        position = sequence
+        phase = .catchingUp
+        return isOpening ? .open(resumed: false, reset: .damaged) : .reset(.damaged)
     }
 
     /// The socket takes no more, and a batch has come: from here on the stream reads at its own pace.

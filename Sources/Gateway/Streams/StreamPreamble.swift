@@ -7,6 +7,8 @@ struct StreamPreamble {
     enum ResetReason: String, Sendable {
         /// Retention or a purge removed messages of these groups beyond the cursor.
         case expired
+        /// A message was damaged on the disk.
+        case damaged
         /// The id comes from another database.
         case unknownEpoch = "unknown-epoch"
         /// The id lies beyond everything that was published.
@@ -19,8 +21,8 @@ struct StreamPreamble {
         let reason: ResetReason
         /// What the client asked for, as it came.
         let requested: String
-        /// The position before the oldest message that is still stored of these groups; nil if there is none, or if the
-        /// stream goes on live without looking.
+        /// The oldest message that is still stored of these groups; nil if there is none, and where the stream goes on
+        /// without looking.
         let oldest: MessageID?
     }
 
@@ -41,7 +43,7 @@ struct StreamPreamble {
         return buffer
     }
 
-    /// A `stream-reset` in the middle of a stream: retention has overtaken a slow reader.
+    /// A `stream-reset` in the middle of a stream: retention has overtaken a slow reader, or it has met damage.
     static func payload(of reset: Reset, at position: MessageID) -> ByteBuffer {
         var buffer = ByteBuffer()
         write(reset, at: position, into: &buffer)

@@ -8,10 +8,11 @@ import NIOCore
 /// tokens, so that key order, long numbers and escapes stay as the publisher wrote them.
 enum JSONFields {
     /// - Throws: ``Problem``: 400 for what is not JSON (RFC 8259), for another value than an object, and for unknown or
-    ///   repeated keys, which are named.
+    ///   repeated keys, which are named. `advice` follows on the first.
     static func read(
         _ body: ByteBuffer,
-        keys: [String] = ["event", "data", "ttl"]
+        keys: [String] = ["event", "data", "ttl"],
+        advice: String = ""
     ) throws(Problem) -> PublishRequest.Fields {
         guard body.readableBytes > 0 else { throw Problem(.badRequest, "The body is empty: send {\"data\":…}.") }
         var scanner = JSONScanner(body.readableBytesView)
@@ -21,11 +22,7 @@ enum JSONFields {
             switch error {
             case .problem(let problem): throw problem
             case .syntax(let expectation):
-                throw Problem(
-                    .badRequest,
-                    "This is not JSON: \(expectation) at byte \(scanner.offset). To send text as it is, set 'Content-Type: "
-                        + "text/plain'."
-                )
+                throw Problem(.badRequest, "This is not JSON: \(expectation) at byte \(scanner.offset).\(advice)")
             }
         }
     }

@@ -9,6 +9,7 @@ extension Settings {
             text.split(separator: ",", omittingEmptySubsequences: false).map(String.init)
         }
         var rules: [RetentionPolicy.Rule] = []
+        var limits = 0
         for part in parts {
             var limit = part[...]
             if let equals = part.firstIndex(of: "=") {
@@ -17,19 +18,25 @@ extension Settings {
                     RetentionPolicy.Rule(groups: try Self.pattern(part[..<equals], in: part), limits: .init())
                 )
                 limit = part[part.index(after: equals)...]
+                limits = 0
             }
             guard !rules.isEmpty else { throw Self.noRule(part) }
-            try Self.add(limit.trimmingCharacters(in: .whitespaces), to: &rules[rules.count - 1])
+            limits += 1
+            try Self.add(limit.trimmingCharacters(in: .whitespaces), to: &rules[rules.count - 1], as: limits)
         }
         return RetentionPolicy(rules: rules)
     }
 
-    private static func add(_ text: String, to rule: inout RetentionPolicy.Rule) throws {
+    /// - Parameter number: Which of the rule's limits it is, counted from 1.
+    private static func add(_ text: String, to rule: inout RetentionPolicy.Rule, as number: Int) throws {
         func set<Value>(_ limit: WritableKeyPath<RetentionPolicy.Limits, Value?>, _ value: Value) throws {
             guard rule.limits[keyPath: limit] == nil else {
                 throw UsageError("--retain has two limits of one kind for '\(rule.groups)': leave one out.")
             }
             rule.limits[keyPath: limit] = value
+        }
+        guard number == 1 || (text != everything && rule.limits != .init()) else {
+            throw UsageError("--retain has '\(everything)' beside a limit for '\(rule.groups)': leave one of them out.")
         }
         if text == everything { return }
         if let messages = Int(text), messages > 0, text.utf8.allSatisfy({ (0x30...0x39).contains($0) }) {
@@ -58,7 +65,8 @@ extension Settings {
                 "-_.*?[]!".utf8.contains(byte)
             }
         }
-        guard isPossible, !text.isEmpty else { throw noRule(rule) }
+        let sets = text.split(separator: "[", omittingEmptySubsequences: false).dropFirst()
+        guard isPossible, sets.allSatisfy({ $0.contains("]") }), !text.isEmpty else { throw noRule(rule) }
         return ChannelPattern(text)
     }
 

@@ -80,6 +80,13 @@ struct PublishBatchTests {
             try expectProblem(try await server.post("/messages", ["Content-Type: text/plain"], "x"), 415, "x-ndjson")
             try expectProblem(try await server.post("/messages", Self.type + ["Idempotency-Key: k"], "{}"), 501)
             try expectProblem(try await server.get("/messages"), 405)
+            let line = "{\"group\":\"a\",\"data\":1}"
+            try expectProblem(try await server.post("/messages?persist=false", Self.type, line), 501, "not stored")
+            for name in ["ttl", "event", "group"] {
+                try expectProblem(try await server.post("/messages?\(name)=1", Self.type, line), 400, "line")
+            }
+            #expect(server.log.frontier.sequence == 0)
+            #expect(try await server.post("/messages?persist=true", Self.type, line).status == 201)
         }
     }
 

@@ -38,6 +38,24 @@ struct StoredPublishTests {
         }
     }
 
+    @Test func `white space around a key is not part of it`() async throws {
+        try await TestServer.run { server in
+            let first = try await server.post(Self.path, ["Idempotency-Key: k"], "x")
+            let second = try await server.post(Self.path, ["Idempotency-Key: \t k \t "], "x")
+            #expect([first.status, second.status] == [201, 200])
+        }
+    }
+
+    @Test func `a key that is not UTF-8 is refused, as it would be taken for another`() async throws {
+        try await TestServer.run { server in
+            let head = "POST \(Self.path) HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\nIdempotency-Key: caf"
+            let connection = try await server.connect()
+            await connection.send(Array(head.utf8) + [0xE9] + Array("\r\n\r\nx".utf8))
+            try expectProblem(try await connection.response(), 400, "not UTF-8")
+            #expect(try await history(server).isEmpty)
+        }
+    }
+
     @Test func `a key outlives its message`() async throws {
         try await TestServer.run { server in
             let first = try await server.post(Self.path, ["Idempotency-Key: k"], "x")

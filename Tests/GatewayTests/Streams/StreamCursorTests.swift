@@ -113,10 +113,10 @@ struct StreamCursorTests {
         #expect(cursor.took(removedThrough: 0, beforeOldest: 0) == .write)
         cursor.wrote(upTo: 10)
         _ = cursor.proceed(shardPosition: 100, floor: 90)
-        #expect(cursor.took(removedThrough: 30, beforeOldest: 30) == .reset)
+        #expect(cursor.took(removedThrough: 30, beforeOldest: 30) == .reset(.expired))
         #expect(cursor.position == 30)
         _ = cursor.proceed(shardPosition: 100, floor: 90)
-        #expect(cursor.took(removedThrough: 40, beforeOldest: 40) == .reset)
+        #expect(cursor.took(removedThrough: 40, beforeOldest: 40) == .reset(.expired))
         _ = cursor.proceed(shardPosition: 100, floor: 90)
         #expect(cursor.took(removedThrough: 40, beforeOldest: 40) == .write)
     }

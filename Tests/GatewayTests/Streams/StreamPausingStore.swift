@@ -12,8 +12,15 @@ final class StreamPausingStore: MessageStore {
     private let atStep = Mutex<@Sendable (Step) async -> Void> { _ in }
     private let beforeHandOver = Mutex<@Sendable ([Result<Published, BrokerError>]) -> Void> { _ in }
 
+    private let pagesToFail = Mutex(0)
+
     init(_ inner: any MessageStore) {
         self.inner = inner
+    }
+
+    /// Lets the next so many reads of a page fail.
+    func failPages(_ count: Int) {
+        pagesToFail.withLock { $0 = count }
     }
 
     /// What is done at each step, before the step goes on.
@@ -52,6 +59,11 @@ final class StreamPausingStore: MessageStore {
         maximumBytes: Int
     ) async throws(BrokerError) -> LogPage {
         await reach(.beforePage)
+        let fails = pagesToFail.withLock { left in
+            defer { left = max(0, left - 1) }
+            return left > 0
+        }
+        guard !fails else { throw BrokerError(.storeUnavailable, "The database cannot be read now.") }
         // Few at a time, so that a replay takes many pages.
         let page = try await inner.messages(
             of: groups,

@@ -33,6 +33,7 @@ struct RetentionSettingsTests {
         arguments: [
             "", "7d", "*", "*=", "=7d", "*=7d,", "*=0", "*=0d", "*=0MiB", "*=-1", "*=٣", "*=seven", "logs/*=7d",
             "*=7d,8d", "*=1,2", "*=7d,logs=1d", "*=99999999999999999999", "a b=7d", "lögs=7d",
+            "*=all,7d", "*=7d,all", "a=all,all", "gr[ab=5", "[a]b[c=5",
         ]
     )
     func `what is no rule`(option: String) {
