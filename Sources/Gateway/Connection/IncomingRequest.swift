@@ -97,6 +97,8 @@ enum LoopRoute: Hashable {
     case granted(path: String)
 
     init?(_ method: HTTPMethod, _ path: Substring, _ streams: [String: StreamRoute] = [:]) {
+        // As the router sees them: with or without a slash at their end.
+        let path = path.utf8.count > 1 && path.utf8.last == UInt8(ascii: "/") ? path.dropLast() : path
         switch method {
         case .GET, .HEAD:
             if path == "/events" {

@@ -85,11 +85,16 @@ struct PublishRequest {
     /// - Parameter text: Seconds, whole or with up to three decimals.
     static func ttl(_ text: String?) throws(BrokerError) -> Duration? {
         guard let text else { return nil }
+        let point = text.utf8.firstIndex(of: UInt8(ascii: ".")) ?? text.endIndex
         guard
             text.utf8.allSatisfy({ (0x30...0x39).contains($0) || $0 == UInt8(ascii: ".") || $0 == UInt8(ascii: "-") }),
+            text.utf8[point...].count <= 4,
             let seconds = Double(text), abs(seconds) < 1e12
         else {
-            throw BrokerError(.invalidTTL, "ttl=\(text.quotedForPeople) is no number of seconds, such as 60.")
+            throw BrokerError(
+                .invalidTTL,
+                "ttl=\(text.quotedForPeople) is no number of seconds, such as 60, with at most three decimals."
+            )
         }
         return .milliseconds(Int64((seconds * 1000).rounded()))
     }

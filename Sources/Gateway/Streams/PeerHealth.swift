@@ -16,6 +16,10 @@ struct PeerHealth {
         case pinsTooMuch
     }
 
+    /// Looks that follow each other more closely tell nothing: the system itself waits 200 ms and more for an
+    /// acknowledgement (RFC 6298), and a peer on a busy machine answers late.
+    private static let shortestLook = TimeAmount.milliseconds(500)
+
     private let heartbeat: TimeAmount
     private let stallTimeout: TimeAmount
     private var waitingBytes = 0
@@ -46,7 +50,7 @@ struct PeerHealth {
         if let blockedSince, now - blockedSince > stallTimeout { return .stalled }
         if waitingBytes > mayPin { return .pinsTooMuch }
         if nextPeerCheck.map({ now >= $0 }) ?? true {
-            nextPeerCheck = now + heartbeat / 2
+            nextPeerCheck = now + max(heartbeat / 2, Self.shortestLook)
             if remainsSilent(isSilent(), now) { return .gone }
         }
         return .fine(waitingBytes: waitingBytes)

@@ -26,7 +26,10 @@ struct IncomingRequestTests {
             (.GET, "/groups/a/messages", nil), (.PUT, "/groups/a/messages", nil),
             (.POST, "/groups/a%2Fb/messages", .publish(group: "a/b")), (.POST, "/groups/a/b/messages", nil),
             (.POST, "/groups//messages", nil), (.POST, "/groups/messages", nil), (.GET, "/groups/events", nil),
-            (.POST, "/groups/messages/messages", .publish(group: "messages")), (.POST, "/groups/a/messages/", nil),
+            (.POST, "/groups/messages/messages", .publish(group: "messages")),
+            (.POST, "/groups/a/messages/", .publish(group: "a")),
+            (.GET, "/groups/a/events/", .stream(group: "a")), (.GET, "/events/", .streamOfGroups),
+            (.POST, "/messages/", .publishBatch), (.POST, "/messages//", nil),
             (.POST, "/groups/a%/messages", .publish(group: "a%")),
             (.POST, "/groups/%C3%BC/messages", .publish(group: "ü")),
         ] as [(HTTPMethod, String, LoopRoute?)]

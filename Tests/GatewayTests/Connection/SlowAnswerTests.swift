@@ -30,7 +30,7 @@ struct SlowAnswerTests {
     func `who reads slowly gets all of it`(headers: [String]) async throws {
         try await Self.run({
             $0.idleTimeout = .milliseconds(100)
-            $0.stallTimeout = .seconds(5)
+            $0.stallTimeout = .seconds(60)
         }) { server in
             let connection = try await Self.begun(server, headers)
             await connection.readSlowly(every: .milliseconds(5))

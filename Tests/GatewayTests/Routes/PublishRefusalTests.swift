@@ -122,6 +122,7 @@ struct PublishRefusalTests {
 
     private static let stored = [
         Refusal("ttl that is no number", query: "?ttl=soon", words: "seconds"),
+        Refusal("ttl with four decimals", query: "?ttl=1.2345", words: "three decimals"),
         Refusal("ttl of nothing", query: "?ttl=0", words: "millisecond"),
         Refusal("ttl that is negative", json, "{\"data\":1,\"ttl\":-1}", words: "millisecond"),
         Refusal("ttl that is too long", form, "data=1&ttl=99999999999", words: "100 years"),
