@@ -33,7 +33,7 @@ struct SlowAnswerTests {
             $0.stallTimeout = .seconds(60)
         }) { server in
             let connection = try await Self.begun(server, headers)
-            await connection.readSlowly(every: .milliseconds(5))
+            await connection.readSlowly(every: .milliseconds(2))
             #expect(try await connection.end().count == Self.answer.readableBytes)
         }
     }
