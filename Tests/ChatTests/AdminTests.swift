@@ -89,6 +89,23 @@ import Testing
         }
     }
 
+    @Test(arguments: ["9223372036854775807", "-9223372036854775808", "9223372036854775806", "0"])
+    func `a number that no message has is no reason to stop`(sequence: String) async throws {
+        try await ChatServer.run { server in
+            let admin = try await server.administrator()
+            let chosen = "\(sequence).other"
+            for fields in [["message": chosen], ["message": chosen, "confirmed": "yes"]] {
+                let status = try await admin.post("/admin/messages/delete/", fields).status
+                #expect(status == 200 || status == 302)
+            }
+            for page in ["messages/?before=", "author/?id="] {
+                let status = try await admin.get("/admin/" + page + sequence).status
+                #expect(status == 200 || status == 404)
+            }
+            #expect(try await admin.get("/admin/").status == 200)
+        }
+    }
+
     @Test func `a group is purged, and the admin publishes and follows`() async throws {
         try await ChatServer.run { server in
             let admin = try await server.administrator()
