@@ -19,6 +19,13 @@ struct Session: Sendable {
 struct Sessions: Sendable {
     let store: SQLiteMessageStore
     let configuration: ChatConfiguration
+    let origins: Set<String>
+
+    init(store: SQLiteMessageStore, configuration: ChatConfiguration) {
+        (self.store, self.configuration) = (store, configuration)
+        // "*" allows every page to read, and makes none of them ours.
+        origins = Set(configuration.origins.map { $0.lowercased() }).subtracting(["*"])
+    }
 
     func find(_ token: SecretToken, _ kind: Session.Kind) async throws(BrokerError) -> Session? {
         let digest = token.digest

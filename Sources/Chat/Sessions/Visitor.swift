@@ -11,6 +11,8 @@ struct Visitor: Sendable {
     /// Whether the browser does not have the token yet.
     let isNew: Bool
     let session: Session?
+    /// See ``ChatConfiguration/origins``; in lower case.
+    let origins: Set<String>
 
     var formToken: String { token.formToken }
 
@@ -18,9 +20,10 @@ struct Visitor: Sendable {
     ///
     /// - Throws: 403.
     func checkForm(_ request: Request, token field: String?) throws {
-        if let origin = request.headers[.origin] {
-            let isOurs = ["http://", "https://"].contains { origin == $0 + (request.head.authority ?? "") }
-            guard isOurs else {
+        if let origin = request.headers[.origin]?.lowercased() {
+            let authority = request.head.authority?.lowercased() ?? ""
+            guard origins.contains(origin) || ["http://", "https://"].contains(where: { origin == $0 + authority })
+            else {
                 throw HTTPError(.forbidden, message: "This form was sent from a page of another site.")
             }
         }
@@ -37,16 +40,19 @@ struct Visitor: Sendable {
 extension Sessions {
     func visitor(_ headers: HTTPFields, _ kind: Session.Kind) async throws(BrokerError) -> Visitor {
         guard let token = kind.token(in: headers) else {
-            return Visitor(kind: kind, token: SecretToken(), isNew: true, session: nil)
+            return Visitor(kind: kind, token: SecretToken(), isNew: true, session: nil, origins: origins)
         }
-        return Visitor(kind: kind, token: token, isNew: false, session: try await find(token, kind))
+        return Visitor(kind: kind, token: token, isNew: false, session: try await find(token, kind), origins: origins)
     }
 
-    /// The one `Set-Cookie` of an answer.
+    /// The one `Set-Cookie` of an answer: for TLS only where the browser came by TLS, as its form (`Origin`) or a proxy
+    /// says. Who makes this up, binds but a cookie of their own to TLS.
     ///
     /// - Parameter token: Nil takes the cookie away.
     func cookie(_ kind: Session.Kind, _ token: SecretToken?, _ request: Request) -> String {
-        let isSecure = configuration.usesTLS || request.headers[.forwardedProtocol]?.lowercased() == "https"
+        let isSecure =
+            request.headers[.origin]?.lowercased().hasPrefix("https://") == true
+            || request.headers[.forwardedProtocol]?.lowercased() == "https"
         let age = token == nil ? 0 : lifetime(kind).components.seconds
         return "\(kind.cookieName)=\(token?.text ?? ""); Path=\(kind.path); Max-Age=\(age); HttpOnly; SameSite=Lax"
             + (isSecure ? "; Secure" : "")
