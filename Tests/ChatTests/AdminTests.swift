@@ -106,6 +106,41 @@ import Testing
         }
     }
 
+    @Test(arguments: ["statistics/events/", "live/events/?group=news"])
+    func `signing out ends the admin's streams`(path: String) async throws {
+        try await ChatServer.run { server in
+            let admin = try await server.administrator()
+            let events = try await admin.events("/admin/" + path) { _ in
+                false
+            } whileOpen: {
+                let answer = try await admin.post("/admin/sign-out/", [:])
+                #expect(answer.status == 302)
+            }
+            #expect(events.map(\.name) == ["stream-open"])
+        }
+    }
+
+    @Test func `another password ends the sessions of the one before, a restart does not`() async throws {
+        let path = FileManager.default.temporaryDirectory.appendingPathComponent("notify-\(UUID()).sqlite").path
+        defer {
+            for suffix in ["", "-wal", "-shm", "-lock"] { try? FileManager.default.removeItem(atPath: path + suffix) }
+        }
+        var cookies: [String: String] = [:]
+        func status(_ configure: (inout ChatConfiguration) -> Void) async throws -> Int {
+            var status = 0
+            try await ChatServer.run(path: path, configure: configure) { server in
+                let browser = server.browser()
+                browser.cookies = cookies
+                status = try await browser.get("/admin/messages/").status
+            }
+            return status
+        }
+        try await ChatServer.run(path: path) { cookies = try await $0.administrator().cookies }
+        #expect(try await status({ _ in }) == 200)
+        #expect(try await status { $0.adminPassword = "another" } == 302)
+        #expect(try await status { $0.adminPassword = nil } == 302)
+    }
+
     @Test func `a group is purged, and the admin publishes and follows`() async throws {
         try await ChatServer.run { server in
             let admin = try await server.administrator()

@@ -56,25 +56,21 @@ extension AdminPages {
     var streams: [StreamRoute] {
         [
             StreamRoute(path: "/admin/statistics/events/") { request in
-                try await grant(request, of: statistics.group, .data)
+                try await grant(request, StreamGrant(groups: [statistics.group]))
             },
             StreamRoute(path: "/admin/live/events/") { request in
                 let name = request.path.flatMap { Self.group(inQueryOf: $0) } ?? ""
                 let group = try Self.group(name)
-                return try await grant(request, of: group, .composed(tail))
+                return try await grant(request, StreamGrant(groups: [group], payload: .composed(tail)))
             },
         ]
     }
 
-    private func grant(
-        _ request: HTTPRequest,
-        of group: GroupName,
-        _ payload: StreamGrant.Payload
-    ) async throws -> StreamGrant {
+    private func grant(_ request: HTTPRequest, _ grant: StreamGrant) async throws -> StreamGrant {
         guard let session = try await sessions.visitor(request.headerFields, .admin).session else {
             throw Self.signedOut
         }
-        return StreamGrant(groups: [group], payload: payload, isValid: { session.expiresAt > .now() })
+        return grant.held(by: session, presence, request)
     }
 
     /// A group's name needs no decoding: what would need it is none.

@@ -7,6 +7,8 @@ import Hummingbird
 struct AdminPages: Sendable {
     let messages: ChatMessages
     let sessions: Sessions
+    /// Administrators with an open stream. Nobody is told of them.
+    let presence: Presence
     let password: AdminPassword
     let statistics: Statistics
     let templates: Templates
@@ -110,12 +112,16 @@ struct AdminPages: Sendable {
             )
         case .right:
             let token = try await sessions.begin(.admin, name: "admin", replacing: visitor.session)
+            if let old = visitor.session { presence.signOut(old) }
             return .redirect("/admin/", cookie: sessions.cookie(.admin, token, request))
         }
     }
 
     private func signOut(_ request: Request, _ visitor: Visitor, _ form: FormFields) async throws -> Response {
-        if let session = visitor.session { try await sessions.end(session) }
+        if let session = visitor.session {
+            try await sessions.end(session)
+            presence.signOut(session)
+        }
         return .redirect("/admin/sign-in/", cookie: sessions.cookie(.admin, nil, request))
     }
 

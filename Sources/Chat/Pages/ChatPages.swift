@@ -107,12 +107,8 @@ struct ChatPages: Sendable {
         StreamRoute(path: "/stream-chat-messages/") { request in
             let visitor = try await sessions.visitor(request.headerFields, .chat)
             guard let session = visitor.session else { throw Self.signedOut }
-            var grant = StreamGrant(groups: [messages.group], payload: .composed(messages.names), beginsWithAll: true)
-            guard request.method != .head else { return grant }
-            let seat = presence.enter(session)
-            grant.held = seat
-            grant.isValid = { [weak seat] in seat?.isValid ?? false }
-            return grant
+            return StreamGrant(groups: [messages.group], payload: .composed(messages.names), beginsWithAll: true)
+                .held(by: session, presence, request)
         }
     }
 }

@@ -8,6 +8,8 @@ import Synchronization
 final class AdminPassword: Sendable {
     private let salt: Data
     private let digest: Data
+    /// The same after a restart, and another for another password, under which no session is found any more.
+    let seal: String
     /// The password itself, where it was made just now.
     let generated: String?
     private let failures = Mutex<[Timestamp]>([])
@@ -15,13 +17,20 @@ final class AdminPassword: Sendable {
     /// After so many wrong passwords within a minute, further ones are not looked at.
     private static let allowedFailures = 10
 
-    private init(salt: Data, digest: Data, generated: String? = nil) {
-        (self.salt, self.digest, self.generated) = (salt, digest, generated)
+    private init(salt: Data, digest: Data, seal: String, generated: String? = nil) {
+        (self.salt, self.digest, self.seal, self.generated) = (salt, digest, seal, generated)
     }
 
-    private convenience init(_ password: String, isGenerated: Bool) {
+    /// One that the operator has set. Nothing of it is kept: it may be weak, and a digest could be tried out.
+    private convenience init(set password: String) {
         let salt = SecretToken.randomBytes(16)
-        self.init(salt: salt, digest: Self.digest(password, salt), generated: isGenerated ? password : nil)
+        let seal = SecretToken.digest(of: "admin", password).urlSafeText
+        self.init(salt: salt, digest: Self.digest(password, salt), seal: seal)
+    }
+
+    /// One that was made, as it is kept.
+    private convenience init(salt: Data, digest: Data, generated: String? = nil) {
+        self.init(salt: salt, digest: digest, seal: digest.urlSafeText, generated: generated)
     }
 
     /// - Returns: Nil where no password is set and none is to be made.
@@ -29,7 +38,7 @@ final class AdminPassword: Sendable {
         _ configuration: ChatConfiguration,
         _ store: SQLiteMessageStore
     ) async throws(BrokerError) -> AdminPassword? {
-        if let password = configuration.adminPassword { return AdminPassword(password, isGenerated: false) }
+        if let password = configuration.adminPassword { return AdminPassword(set: password) }
         guard configuration.generatesAdminPassword else { return nil }
         let kept = try await store.readTables { db in
             try Data.fetchOne(db, sql: "SELECT value FROM chat_settings WHERE key = 'admin_password'")
@@ -37,7 +46,8 @@ final class AdminPassword: Sendable {
         if let kept, kept.count == 48 {
             return AdminPassword(salt: Data(kept.prefix(16)), digest: Data(kept.dropFirst(16)))
         }
-        let made = AdminPassword(makePassword(), isGenerated: true)
+        let (password, salt) = (makePassword(), SecretToken.randomBytes(16))
+        let made = AdminPassword(salt: salt, digest: digest(password, salt), generated: password)
         let value = made.salt + made.digest
         try await store.writeTables { db in
             try db.execute(
