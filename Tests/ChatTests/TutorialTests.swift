@@ -81,6 +81,35 @@ import Testing
     }
 
     @Test(arguments: [
+        "\u{0}", "\u{1}\u{7F}", "\u{202E}", "\u{FEFF}", "\u{3164}", "\u{200B}\u{200D}", "\u{2800} ", "\u{2028}",
+        "\u{FFF9}", "\u{E0041}",
+    ])
+    func `a name of which nothing can be seen counts as none`(name: String) async throws {
+        #expect(DisplayName.trimmed(name) == "")
+        #expect(DisplayName.trimmed("a\(name)b")?.contains("\u{0}") == false)
+        try await ChatServer.run { server in
+            let page = try await server.signedIn(name).get("/")
+            #expect(page.body.firstMatch(of: /Welcome <bdi>[A-Z][a-z]+ \d{4}<\/bdi>/) != nil)
+        }
+    }
+
+    @Test func `names keep their joiners, and lose their control characters`() {
+        #expect(DisplayName.trimmed(" a\u{0}b\u{7}\u{2028}") == "a b")
+        #expect(DisplayName.trimmed("👩\u{200D}🚀") == "👩\u{200D}🚀")
+        #expect(DisplayName.trimmed("\u{202E}abc") == "\u{202E}abc")
+    }
+
+    @Test func `the admin lists an author without a name too`() async throws {
+        try await ChatServer.run { server in
+            try await server.store.writeTables { db in
+                try db.execute(sql: "INSERT INTO chat_authors (name, created_at) VALUES ('', 0), ('Ariel', 0)")
+            }
+            let page = try await server.administrator().get("/admin/authors/").body
+            #expect(page.contains("/admin/author/?id=1") && page.contains("/admin/author/?id=2"))
+        }
+    }
+
+    @Test(arguments: [
         "<script>alert(1)</script>", "\"' onfocus=alert(1) x=\"", "\"\u{301} onfocus=alert(1)", "a&amp;b",
         "\u{202E}abc",
         "名前 🌍", "{{name}}", "-- '; DROP TABLE chat_authors; --",
