@@ -109,6 +109,17 @@ import Testing
         }
     }
 
+    @Test func `a message that is too long is refused in words for people`() async throws {
+        try await ChatServer.run { server in
+            let ariel = try await server.signedIn("Ariel")
+            for size in [(1 << 20) + 1, 4 << 20] {
+                let refused = try await ariel.post("/create-message/", ["content": String(repeating: "x", count: size)])
+                #expect(refused.status == 413)
+                #expect(refused.body.contains("The message is too long: 1048576 bytes are allowed."))
+            }
+        }
+    }
+
     @Test(arguments: [
         "<script>alert(1)</script>", "\"' onfocus=alert(1) x=\"", "\"\u{301} onfocus=alert(1)", "a&amp;b",
         "\u{202E}abc",

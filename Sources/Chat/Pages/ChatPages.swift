@@ -81,6 +81,17 @@ struct ChatPages: Sendable {
     }
 
     private func createMessage(_ request: Request) async throws -> Response {
+        do {
+            return try await create(request)
+        } catch let error as HTTPError where error.status == .contentTooLarge {
+            throw tooLong
+        } catch let error as BrokerError where error.code == .messageTooLarge {
+            // The broker's sentence speaks to its operator.
+            throw tooLong
+        }
+    }
+
+    private func create(_ request: Request) async throws -> Response {
         let visitor = try await sessions.visitor(request.headers, .chat)
         guard let session = visitor.session else { throw Self.signedOut }
         let form = try await FormFields(request, maximumBytes: maximumFormBytes)
@@ -93,6 +104,11 @@ struct ChatPages: Sendable {
         let id = try await messages.post(content, by: session.name, sending: sending)
         counters.countPublish(since: began)
         return try .json(Created(id: "\(id)"), status: .created)
+    }
+
+    private var tooLong: HTTPError {
+        let size = messages.log.configuration.maximumMessageSize
+        return HTTPError(.contentTooLarge, message: "The message is too long: \(size) bytes are allowed. Shorten it.")
     }
 
     private func here(_ request: Request) async throws -> Response {
