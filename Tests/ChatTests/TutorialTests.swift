@@ -77,6 +77,10 @@ import Testing
             let refused = try await browser.post("/lobby/", ["username": String(repeating: "x", count: 501)])
             #expect(refused.status == 400)
             #expect(refused.body.contains("at most 500 characters"))
+            #expect(refused.body.contains(#"value="\#(String(repeating: "x", count: 501))""#))
+            #expect(!refused.body.contains("maxlength"), "browsers count UTF-16, the server counts characters")
+            let emoji = try await server.signedIn(String(repeating: "🌍", count: 500))
+            #expect(try await emoji.get("/").status == 200)
         }
     }
 
@@ -106,6 +110,23 @@ import Testing
             }
             let page = try await server.administrator().get("/admin/authors/").body
             #expect(page.contains("/admin/author/?id=1") && page.contains("/admin/author/?id=2"))
+        }
+    }
+
+    @Test func `the lobby in a second window keeps the name that was typed`() async throws {
+        try await ChatServer.run { server in
+            let browser = server.browser()
+            try await browser.get("/lobby/")
+            let old = browser.token
+            try await browser.post("/lobby/", ["username": "Ariel"])
+            let second = try await browser.post("/lobby/", ["username": "Puck \"", "csrf_token": old])
+            #expect(second.status == 403)
+            #expect(second.body.contains("You are here as <strong><bdi>Ariel</bdi>"))
+            #expect(second.body.contains(#"name="username" value="Puck &quot;""#))
+            #expect(try await browser.post("/lobby/", ["username": "Puck"]).status == 302)
+            let stale = try await browser.post("/sign-out/", ["csrf_token": old])
+            #expect(stale.status == 403)
+            #expect(stale.body.contains("You are here as <strong><bdi>Puck</bdi>"))
         }
     }
 

@@ -101,7 +101,9 @@ struct AdminPages: Sendable {
     private func signIn(_ request: Request) async throws -> Response {
         let visitor = try await sessions.visitor(request.headers, .admin)
         let form = try await FormFields(request, maximumBytes: 64 << 10)
-        try visitor.checkForm(request, token: form["csrf_token"])
+        guard try visitor.isCurrent(request, token: form["csrf_token"]) else {
+            return try await signInPage(request, refusal: (Visitor.oldPage, .forbidden))
+        }
         switch password.check(form["password"] ?? "") {
         case .wrong:
             return try await signInPage(request, refusal: ("That is not the password.", .forbidden))

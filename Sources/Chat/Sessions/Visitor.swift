@@ -20,6 +20,19 @@ struct Visitor: Sendable {
     ///
     /// - Throws: 403.
     func checkForm(_ request: Request, token field: String?) throws {
+        guard try isCurrent(request, token: field) else {
+            throw HTTPError(
+                .forbidden,
+                message: "The form's token (csrf_token, or X-CSRFToken) is missing or old. Load the page again."
+            )
+        }
+    }
+
+    /// Whether a form has the token of this browser. One of ours has not where somebody has signed in, or out, in another
+    /// window since it was loaded.
+    ///
+    /// - Throws: 403 for a form from another site's page.
+    func isCurrent(_ request: Request, token field: String?) throws -> Bool {
         if let origin = request.headers[.origin]?.lowercased() {
             let authority = request.head.authority?.lowercased() ?? ""
             guard origins.contains(origin) || ["http://", "https://"].contains(where: { origin == $0 + authority })
@@ -28,13 +41,11 @@ struct Visitor: Sendable {
             }
         }
         let given = request.headers[.csrfToken] ?? field ?? ""
-        guard !isNew, SecretToken.areEqual(Data(given.utf8), Data(formToken.utf8)) else {
-            throw HTTPError(
-                .forbidden,
-                message: "The form's token (csrf_token, or X-CSRFToken) is missing or old. Load the page again."
-            )
-        }
+        return !isNew && SecretToken.areEqual(Data(given.utf8), Data(formToken.utf8))
     }
+
+    /// For people, whose page was not current.
+    static let oldPage = "The page was old, or the browser keeps no cookies. The page is new now: try again."
 }
 
 extension Sessions {
