@@ -29,8 +29,29 @@ import Testing
             let browser = server.browser()
             try await browser.get("/admin/sign-in/")
             for _ in 0..<10 { #expect(try await browser.post("/admin/sign-in/", ["password": "x"]).status == 403) }
-            #expect(try await browser.post("/admin/sign-in/", ["password": ChatServer.password]).status == 429)
+            let refused = try await browser.post("/admin/sign-in/", ["password": ChatServer.password])
+            #expect(refused.status == 429)
+            let seconds = try #require(refused.headers["retry-after"].first.flatMap { Int($0) })
+            #expect((1...60).contains(seconds))
         }
+    }
+
+    @Test func `a password that is set can be tried again after a minute, one that was made is never locked`()
+        async throws
+    {
+        let store = try SQLiteMessageStore(path: SQLiteMessageStore.inMemoryPath)
+        try store.migrate(ChatSchema.migrator)
+        var configuration = ChatConfiguration()
+        configuration.adminPassword = "set"
+        let set = try #require(try await AdminPassword.load(configuration, store))
+        func time(_ seconds: Int64) -> Timestamp { Timestamp(milliseconds: 1_000_000 + seconds * 1000) }
+        for second in 0..<10 { #expect(set.check("x", now: time(Int64(second))) == .wrong) }
+        #expect(set.check("set", now: time(10)) == .tooMany(retryAfterSeconds: 50))
+        #expect(set.check("set", now: time(60)) == .right)
+        let made = try #require(try await AdminPassword.load(ChatConfiguration(), store))
+        for _ in 0..<20 { #expect(made.check("x") == .wrong) }
+        #expect(made.check(try #require(made.generated)) == .right)
+        try await store.close()
     }
 
     @Test func `a password is made once, and kept as a digest`() async throws {

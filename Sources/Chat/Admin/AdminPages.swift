@@ -107,11 +107,13 @@ struct AdminPages: Sendable {
         switch password.check(form["password"] ?? "") {
         case .wrong:
             return try await signInPage(request, refusal: ("That is not the password.", .forbidden))
-        case .tooMany:
-            return try await signInPage(
+        case .tooMany(let seconds):
+            var page = try await signInPage(
                 request,
-                refusal: ("Too many wrong passwords. Wait a minute, then try again.", .tooManyRequests)
+                refusal: ("Too many wrong passwords. Try again in \(seconds) s.", .tooManyRequests)
             )
+            page.headers[.retryAfter] = "\(seconds)"
+            return page
         case .right:
             let token = try await sessions.begin(.admin, name: "admin", replacing: visitor.session)
             if let old = visitor.session { presence.signOut(old) }
