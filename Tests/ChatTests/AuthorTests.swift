@@ -98,6 +98,27 @@ import Testing
         }
     }
 
+    @Test func `of removed messages the newest are remembered, within a bound`() async throws {
+        try await ChatServer.run { server in
+            let ariel = try await server.signedIn("Ariel")
+            for text in ["old", "new"] { try await ariel.post("/create-message/", ["content": text]) }
+            let stored = try await server.store.messages(
+                of: [server.chat.pages.messages.group],
+                after: 0,
+                through: 2,
+                limit: 2,
+                maximumBytes: .max
+            ).messages
+            let names = AuthorNames(epoch: server.store.epoch)
+            names.hide([1, 2])
+            #expect(stored.map { names.compose($0) == nil } == [true, true])
+            names.hide((-20_000...0).map { $0 })
+            #expect(stored.map { names.compose($0) == nil } == [true, true])
+            names.hide((3...20_000).map { $0 })
+            #expect(stored.map { names.compose($0) == nil } == [false, false])
+        }
+    }
+
     @Test func `a deleted author takes all messages along`() async throws {
         try await ChatServer.run { server in
             let (ariel, puck) = (try await server.signedIn("Ariel"), try await server.signedIn("Puck"))
