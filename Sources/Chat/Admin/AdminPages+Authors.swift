@@ -62,7 +62,7 @@ extension AdminPages {
         let count = author.messages == 1 ? "1 message" : "\(author.messages) messages"
         return try confirm(
             visitor,
-            question: "Delete the author “\(author.name)” with \(count)?",
+            question: ("Delete the author", author.name, " with \(count)?"),
             action: "/admin/author/delete/",
             button: "Delete",
             back: "/admin/author/?id=\(author.id)",

@@ -34,7 +34,7 @@ extension AdminPages {
         let count = try await messages.log.store.group(group)?.messages ?? 0
         return try confirm(
             visitor,
-            question: "Delete all \(count) messages of the group “\(group)”?",
+            question: ("Delete all \(count) messages of the group", "\(group)", "?"),
             action: "/admin/groups/purge/",
             button: "Purge",
             back: "/admin/groups/",

@@ -76,7 +76,7 @@ extension AdminPages {
         let found = try await messages.messages(chosen.map(\.sequence))
         return try confirm(
             visitor,
-            question: chosen.count == 1 ? "Delete this message?" : "Delete these \(chosen.count) messages?",
+            question: (chosen.count == 1 ? "Delete this message?" : "Delete these \(chosen.count) messages?", nil, ""),
             action: "/admin/messages/delete/",
             button: "Delete",
             back: "/admin/messages/",

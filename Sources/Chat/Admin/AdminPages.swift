@@ -132,23 +132,22 @@ struct AdminPages: Sendable {
     // MARK: Confirming
 
     /// Asks before something is removed for good. The answer comes as the same form with `confirmed`.
+    ///
+    /// - Parameter question: In its midst a name, which has a direction of its own.
     func confirm(
         _ visitor: Visitor,
-        question: String,
+        question: (begin: String, name: String?, end: String),
         action: String,
         button: String,
         back: String,
         fields: [(String, String)],
         items: [[String: Any]] = []
     ) throws -> Response {
-        try page(
-            "admin-confirm",
-            visitor,
-            title: "Are you sure?",
-            [
-                "question": question, "action": action, "button": button, "back": back, "items": items,
-                "fields": fields.map { ["name": $0.0, "value": $0.1] },
-            ]
-        )
+        var values: [String: Any] = [
+            "question": question.begin, "questionEnd": question.end, "action": action, "button": button, "back": back,
+            "items": items, "fields": fields.map { ["name": $0.0, "value": $0.1] },
+        ]
+        values["subject"] = question.name
+        return try page("admin-confirm", visitor, title: "Are you sure?", values)
     }
 }
