@@ -54,6 +54,44 @@ import Testing
         try await store.close()
     }
 
+    @Test func `what is done to a list leads back to it, and is told once`() async throws {
+        try await ChatServer.run { server in
+            let group = try GroupName("other")
+            for text in ["a b", "c"] { try await server.log.publish(MessageDraft(group: group, text: text)) }
+            let admin = try await server.administrator()
+            let page = try await admin.get("/admin/messages/?q=a+b&group=other").body
+            #expect(page.contains(#"<input type="hidden" name="q" value="a b">"#))
+            let list = "/admin/messages/?q=a%20b&group=other"
+            let filter = ["q": "a b", "group": "other"]
+            let none = try await admin.post("/admin/messages/delete/", filter)
+            #expect(none.headers["location"] == [list])
+            #expect(try await admin.get(list).body.contains("No message was chosen"))
+            let chosen = filter.merging(["message": "1.other"]) { $1 }
+            let question = try await admin.post("/admin/messages/delete/", chosen).body
+            #expect(question.contains(#"href="/admin/messages/?q=a%20b&amp;group=other""#))
+            #expect(question.contains(#"<input type="hidden" name="q" value="a b">"#))
+            let done = try await admin.post("/admin/messages/delete/", chosen.merging(["confirmed": "yes"]) { $1 })
+            #expect(done.headers["location"] == [list])
+            let purge = try await admin.post("/admin/groups/purge/", ["group": "other", "q": "ot", "confirmed": "yes"])
+            #expect(purge.headers["location"] == ["/admin/groups/?q=ot"])
+            #expect(try await admin.get("/admin/groups/?q=ot").body.contains("The group other was purged."))
+            #expect(try await !admin.get("/admin/groups/?purged=forged").body.contains("forged"))
+        }
+    }
+
+    @Test func `a form of the admin that is refused leads to the admin`() async throws {
+        try await ChatServer.run { server in
+            let stranger = server.browser()
+            let refused = try await stranger.post("/admin/messages/delete/", [:], headers: ["Accept": "text/html"])
+            #expect(refused.status == 403)
+            #expect(refused.body.contains(#"href="/admin/""#) && !refused.body.contains(#"href="/lobby/""#))
+            try await stranger.get("/admin/sign-in/")
+            let old = try await stranger.post("/admin/sign-in/", ["password": "x", "csrf_token": "old"])
+            #expect(old.status == 403)
+            #expect(old.body.contains("The page was old") && old.body.contains(stranger.token))
+        }
+    }
+
     @Test func `a password is made once, and kept as a digest`() async throws {
         let store = try SQLiteMessageStore(path: SQLiteMessageStore.inMemoryPath)
         try store.migrate(ChatSchema.migrator)
@@ -105,8 +143,10 @@ import Testing
             #expect(question.body.contains("Delete this message?") && question.body.contains("secret"))
             #expect(try await server.store.message(id.sequence, in: group) != nil)
             let done = try await admin.post("/admin/messages/delete/", ["message": chosen, "confirmed": "yes"])
-            #expect(done.headers["location"] == ["/admin/messages/?removed=1"])
+            #expect(done.headers["location"] == ["/admin/messages/"])
             #expect(try await server.store.message(id.sequence, in: group) == nil)
+            #expect(try await admin.get("/admin/messages/").body.contains("1 message was deleted."))
+            #expect(try await !admin.get("/admin/messages/").body.contains("was deleted"))
         }
     }
 
@@ -169,6 +209,7 @@ import Testing
             let published = try await admin.post("/admin/publish/", fields)
             #expect(published.status == 201)
             #expect(try await admin.post("/admin/publish/", ["group": "a b", "data": "x"]).status == 400)
+            #expect(try await admin.post("/admin/publish/", ["group": "news", "data": ""]).status == 400)
             #expect(try await admin.post("/admin/publish/", ["group": "notify.chat", "data": "x"]).status == 403)
             let events = try await admin.events("/admin/live/events/?group=news&last=5") { $0.name == "message" }
             #expect(events.last?.data.contains(#""data":"hello","event":"greeting""#) == true)

@@ -36,13 +36,14 @@ extension AdminPages {
         guard !Chat.reservedGroups.contains(group) else {
             throw HTTPError(.forbidden, message: "The group '\(group)' is the chat's own: write in the chat instead.")
         }
-        let event = form["event"] ?? ""
+        let (event, data) = (form["event"] ?? "", form["data"] ?? "")
+        guard !data.isEmpty else { throw HTTPError(.badRequest, message: "The message has no data: write some.") }
         let message: Message
         do {
             let draft = try MessageDraft(
                 group: group,
                 event: event.isEmpty ? Message.defaultEvent : event,
-                text: form["data"] ?? ""
+                text: data
             )
             message = try await messages.log.publish(draft)
         } catch {

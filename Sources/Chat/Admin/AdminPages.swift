@@ -1,4 +1,5 @@
 import Broker
+import Foundation
 import Gateway
 import HTTPTypes
 import Hummingbird
@@ -13,6 +14,7 @@ struct AdminPages: Sendable {
     let statistics: Statistics
     let templates: Templates
     let tail: TailComposer
+    let notices = Notices()
 
     static let rows = 50
 
@@ -68,12 +70,13 @@ struct AdminPages: Sendable {
         _ values: [String: Any] = [:],
         status: HTTPResponse.Status = .ok
     ) throws -> Response {
-        let frame: [String: Any] = [
+        var frame: [String: Any] = [
             "title": title, "token": visitor.formToken,
             "navigation": Self.sections.map { path, label in
                 ["path": path, "label": label, "isCurrent": label == title] as [String: Any]
             },
         ]
+        frame["notice"] = notices.take(for: visitor.session)
         return try templates.page(name, values.merging(frame) { first, _ in first }, status: status)
     }
 
@@ -81,6 +84,35 @@ struct AdminPages: Sendable {
         ("/admin/", "Overview"), ("/admin/messages/", "Messages"), ("/admin/authors/", "Authors"),
         ("/admin/groups/", "Groups"), ("/admin/live/", "Live"),
     ]
+
+    // MARK: Coming back to a list
+
+    /// To a page of the admin, which shows the notice.
+    func redirect(_ visitor: Visitor, _ path: String, notice: String) -> Response {
+        notices.leave(notice, for: visitor.session)
+        return .redirect(path)
+    }
+
+    /// The query of a list, as far as it has any.
+    static func query(_ names: [String], _ value: (String) -> String) -> String {
+        let items = names.compactMap { name -> String? in
+            let value = value(name)
+            return value.isEmpty ? nil : "\(name)=\(formEncoded(value))"
+        }
+        return items.isEmpty ? "" : "?" + items.joined(separator: "&")
+    }
+
+    /// The same for a form, as hidden fields.
+    static func fields(_ names: [String], _ value: (String) -> String) -> [[String: Any]] {
+        names.map { ["name": $0, "value": value($0)] }
+    }
+
+    /// Encoded for a query (WHATWG URL §5.2), the strict way.
+    static func formEncoded(_ text: String) -> String {
+        text.addingPercentEncoding(withAllowedCharacters: .alphanumerics.intersection(asciiCharacters)) ?? ""
+    }
+
+    private static var asciiCharacters: CharacterSet { CharacterSet(charactersIn: " "..."~") }
 
     // MARK: Signing in and out
 
@@ -125,6 +157,7 @@ struct AdminPages: Sendable {
         if let session = visitor.session {
             try await sessions.end(session)
             presence.signOut(session)
+            _ = notices.take(for: session)
         }
         return .redirect("/admin/sign-in/", cookie: sessions.cookie(.admin, nil, request))
     }
