@@ -64,7 +64,8 @@ public final class Chat: Service {
         admin = password.map { [statistics] in
             AdminPages(
                 messages: messages,
-                sessions: sessions,
+                sessions: Sessions(store: store, configuration: configuration, seal: $0.seal),
+                presence: Presence(log: log, group: group),
                 password: $0,
                 statistics: statistics,
                 templates: templates,

@@ -8,9 +8,9 @@ public struct ChatConfiguration: Sendable {
     public var adminPassword: String?
     /// Whether a password is made where none is set. It is shown once, at the first start; without one there is no admin.
     public var generatesAdminPassword = true
-    /// Whether browsers reach the server by TLS, so that cookies are sent by TLS only. A proxy that says so in
-    /// `X-Forwarded-Proto` has the same effect on its requests.
-    public var usesTLS = false
+    /// Origins under which browsers see the pages beside the server's own address, such as `https://example.org` with a
+    /// proxy that adds TLS. Forms that come from them are the pages' own.
+    public var origins: [String] = []
 
     public init() {}
 }

@@ -29,7 +29,66 @@ import Testing
             let browser = server.browser()
             try await browser.get("/admin/sign-in/")
             for _ in 0..<10 { #expect(try await browser.post("/admin/sign-in/", ["password": "x"]).status == 403) }
-            #expect(try await browser.post("/admin/sign-in/", ["password": ChatServer.password]).status == 429)
+            let refused = try await browser.post("/admin/sign-in/", ["password": ChatServer.password])
+            #expect(refused.status == 429)
+            let seconds = try #require(refused.headers["retry-after"].first.flatMap { Int($0) })
+            #expect((1...60).contains(seconds))
+        }
+    }
+
+    @Test func `a password that is set can be tried again after a minute, one that was made is never locked`()
+        async throws
+    {
+        let store = try SQLiteMessageStore(path: SQLiteMessageStore.inMemoryPath)
+        try store.migrate(ChatSchema.migrator)
+        var configuration = ChatConfiguration()
+        configuration.adminPassword = "set"
+        let set = try #require(try await AdminPassword.load(configuration, store))
+        func time(_ seconds: Int64) -> Timestamp { Timestamp(milliseconds: 1_000_000 + seconds * 1000) }
+        for second in 0..<10 { #expect(set.check("x", now: time(Int64(second))) == .wrong) }
+        #expect(set.check("set", now: time(10)) == .tooMany(retryAfterSeconds: 50))
+        #expect(set.check("set", now: time(60)) == .right)
+        let made = try #require(try await AdminPassword.load(ChatConfiguration(), store))
+        for _ in 0..<20 { #expect(made.check("x") == .wrong) }
+        #expect(made.check(try #require(made.generated)) == .right)
+        try await store.close()
+    }
+
+    @Test func `what is done to a list leads back to it, and is told once`() async throws {
+        try await ChatServer.run { server in
+            let group = try GroupName("other")
+            for text in ["a b", "c"] { try await server.log.publish(MessageDraft(group: group, text: text)) }
+            let admin = try await server.administrator()
+            let page = try await admin.get("/admin/messages/?q=a+b&group=other").body
+            #expect(page.contains(#"<input type="hidden" name="q" value="a b">"#))
+            let list = "/admin/messages/?q=a%20b&group=other"
+            let filter = ["q": "a b", "group": "other"]
+            let none = try await admin.post("/admin/messages/delete/", filter)
+            #expect(none.headers["location"] == [list])
+            #expect(try await admin.get(list).body.contains("No message was chosen"))
+            let chosen = filter.merging(["message": "1.other"]) { $1 }
+            let question = try await admin.post("/admin/messages/delete/", chosen).body
+            #expect(question.contains(#"href="/admin/messages/?q=a%20b&amp;group=other""#))
+            #expect(question.contains(#"<input type="hidden" name="q" value="a b">"#))
+            let done = try await admin.post("/admin/messages/delete/", chosen.merging(["confirmed": "yes"]) { $1 })
+            #expect(done.headers["location"] == [list])
+            let purge = try await admin.post("/admin/groups/purge/", ["group": "other", "q": "ot", "confirmed": "yes"])
+            #expect(purge.headers["location"] == ["/admin/groups/?q=ot"])
+            #expect(try await admin.get("/admin/groups/?q=ot").body.contains("The group other was purged."))
+            #expect(try await !admin.get("/admin/groups/?purged=forged").body.contains("forged"))
+        }
+    }
+
+    @Test func `a form of the admin that is refused leads to the admin`() async throws {
+        try await ChatServer.run { server in
+            let stranger = server.browser()
+            let refused = try await stranger.post("/admin/messages/delete/", [:], headers: ["Accept": "text/html"])
+            #expect(refused.status == 403)
+            #expect(refused.body.contains(#"href="/admin/""#) && !refused.body.contains(#"href="/lobby/""#))
+            try await stranger.get("/admin/sign-in/")
+            let old = try await stranger.post("/admin/sign-in/", ["password": "x", "csrf_token": "old"])
+            #expect(old.status == 403)
+            #expect(old.body.contains("The page was old") && old.body.contains(stranger.token))
         }
     }
 
@@ -84,9 +143,63 @@ import Testing
             #expect(question.body.contains("Delete this message?") && question.body.contains("secret"))
             #expect(try await server.store.message(id.sequence, in: group) != nil)
             let done = try await admin.post("/admin/messages/delete/", ["message": chosen, "confirmed": "yes"])
-            #expect(done.headers["location"] == ["/admin/messages/?removed=1"])
+            #expect(done.headers["location"] == ["/admin/messages/"])
             #expect(try await server.store.message(id.sequence, in: group) == nil)
+            #expect(try await admin.get("/admin/messages/").body.contains("1 message was deleted."))
+            #expect(try await !admin.get("/admin/messages/").body.contains("was deleted"))
         }
+    }
+
+    @Test(arguments: ["9223372036854775807", "-9223372036854775808", "9223372036854775806", "0"])
+    func `a number that no message has is no reason to stop`(sequence: String) async throws {
+        try await ChatServer.run { server in
+            let admin = try await server.administrator()
+            let chosen = "\(sequence).other"
+            for fields in [["message": chosen], ["message": chosen, "confirmed": "yes"]] {
+                let status = try await admin.post("/admin/messages/delete/", fields).status
+                #expect(status == 200 || status == 302)
+            }
+            for page in ["messages/?before=", "author/?id="] {
+                let status = try await admin.get("/admin/" + page + sequence).status
+                #expect(status == 200 || status == 404)
+            }
+            #expect(try await admin.get("/admin/").status == 200)
+        }
+    }
+
+    @Test(arguments: ["statistics/events/", "live/events/?group=news"])
+    func `signing out ends the admin's streams`(path: String) async throws {
+        try await ChatServer.run { server in
+            let admin = try await server.administrator()
+            let events = try await admin.events("/admin/" + path) { _ in
+                false
+            } whileOpen: {
+                let answer = try await admin.post("/admin/sign-out/", [:])
+                #expect(answer.status == 302)
+            }
+            #expect(events.map(\.name) == ["stream-open"])
+        }
+    }
+
+    @Test func `another password ends the sessions of the one before, a restart does not`() async throws {
+        let path = FileManager.default.temporaryDirectory.appendingPathComponent("notify-\(UUID()).sqlite").path
+        defer {
+            for suffix in ["", "-wal", "-shm", "-lock"] { try? FileManager.default.removeItem(atPath: path + suffix) }
+        }
+        var cookies: [String: String] = [:]
+        func status(_ configure: (inout ChatConfiguration) -> Void) async throws -> Int {
+            var status = 0
+            try await ChatServer.run(path: path, configure: configure) { server in
+                let browser = server.browser()
+                browser.cookies = cookies
+                status = try await browser.get("/admin/messages/").status
+            }
+            return status
+        }
+        try await ChatServer.run(path: path) { cookies = try await $0.administrator().cookies }
+        #expect(try await status({ _ in }) == 200)
+        #expect(try await status { $0.adminPassword = "another" } == 302)
+        #expect(try await status { $0.adminPassword = nil } == 302)
     }
 
     @Test func `a group is purged, and the admin publishes and follows`() async throws {
@@ -96,6 +209,7 @@ import Testing
             let published = try await admin.post("/admin/publish/", fields)
             #expect(published.status == 201)
             #expect(try await admin.post("/admin/publish/", ["group": "a b", "data": "x"]).status == 400)
+            #expect(try await admin.post("/admin/publish/", ["group": "news", "data": ""]).status == 400)
             #expect(try await admin.post("/admin/publish/", ["group": "notify.chat", "data": "x"]).status == 403)
             let events = try await admin.events("/admin/live/events/?group=news&last=5") { $0.name == "message" }
             #expect(events.last?.data.contains(#""data":"hello","event":"greeting""#) == true)

@@ -43,6 +43,7 @@ struct ChatServer: Sendable {
         var configuration = GatewayConfiguration()
         configuration.port = 0
         configuration.eventLoops = 2
+        configuration.allowedOrigins = settings.origins
         configuration.heartbeat = .seconds(2)
         configuration.grace = .seconds(2)
         let gateway = try Gateway(

@@ -30,6 +30,30 @@ import Testing
         }
     }
 
+    @Test func `an origin that is allowed by its name is the pages' own, and binds the cookie to TLS`() async throws {
+        try await ChatServer.run {
+            $0.origins = ["*", "https://Example.org"]
+        } _: { server in
+            let proxied: HTTPHeaders = ["Origin": "https://example.org", "X-Forwarded-Proto": "http"]
+            let browser = server.browser()
+            try await browser.get("/lobby/")
+            let entered = try await browser.post("/lobby/", ["username": "Ariel"], headers: proxied)
+            #expect(entered.status == 302)
+            #expect(entered.headers["set-cookie"].first?.hasSuffix("; Secure") == true)
+            try await browser.get("/")
+            #expect(try await browser.post("/create-message/", ["content": "x"], headers: proxied).status == 201)
+            for other in ["*", "https://example.org.evil", "http://example.org", "null"] {
+                let foreign = try await browser.post("/create-message/", ["content": "x"], headers: ["Origin": other])
+                #expect(foreign.status == 403, "\(other)")
+            }
+            let admin = server.browser()
+            try await admin.get("/admin/sign-in/")
+            let signedIn = try await admin.post("/admin/sign-in/", ["password": ChatServer.password], headers: proxied)
+            #expect(signedIn.status == 302)
+            #expect(signedIn.headers["set-cookie"].first?.hasSuffix("; Secure") == true)
+        }
+    }
+
     @Test func `a session outlives a restart, and ends with its time`() async throws {
         let path = FileManager.default.temporaryDirectory.appendingPathComponent("notify-\(UUID()).sqlite").path
         defer {

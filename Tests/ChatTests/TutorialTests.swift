@@ -77,6 +77,67 @@ import Testing
             let refused = try await browser.post("/lobby/", ["username": String(repeating: "x", count: 501)])
             #expect(refused.status == 400)
             #expect(refused.body.contains("at most 500 characters"))
+            #expect(refused.body.contains(#"value="\#(String(repeating: "x", count: 501))""#))
+            #expect(!refused.body.contains("maxlength"), "browsers count UTF-16, the server counts characters")
+            let emoji = try await server.signedIn(String(repeating: "🌍", count: 500))
+            #expect(try await emoji.get("/").status == 200)
+        }
+    }
+
+    @Test(arguments: [
+        "\u{0}", "\u{1}\u{7F}", "\u{202E}", "\u{FEFF}", "\u{3164}", "\u{200B}\u{200D}", "\u{2800} ", "\u{2028}",
+        "\u{FFF9}", "\u{E0041}",
+    ])
+    func `a name of which nothing can be seen counts as none`(name: String) async throws {
+        #expect(DisplayName.trimmed(name) == "")
+        #expect(DisplayName.trimmed("a\(name)b")?.contains("\u{0}") == false)
+        try await ChatServer.run { server in
+            let page = try await server.signedIn(name).get("/")
+            #expect(page.body.firstMatch(of: /Welcome <bdi>[A-Z][a-z]+ \d{4}<\/bdi>/) != nil)
+        }
+    }
+
+    @Test func `names keep their joiners, and lose their control characters`() {
+        #expect(DisplayName.trimmed(" a\u{0}b\u{7}\u{2028}") == "a b")
+        #expect(DisplayName.trimmed("👩\u{200D}🚀") == "👩\u{200D}🚀")
+        #expect(DisplayName.trimmed("\u{202E}abc") == "\u{202E}abc")
+    }
+
+    @Test func `the admin lists an author without a name too`() async throws {
+        try await ChatServer.run { server in
+            try await server.store.writeTables { db in
+                try db.execute(sql: "INSERT INTO chat_authors (name, created_at) VALUES ('', 0), ('Ariel', 0)")
+            }
+            let page = try await server.administrator().get("/admin/authors/").body
+            #expect(page.contains("/admin/author/?id=1") && page.contains("/admin/author/?id=2"))
+        }
+    }
+
+    @Test func `the lobby in a second window keeps the name that was typed`() async throws {
+        try await ChatServer.run { server in
+            let browser = server.browser()
+            try await browser.get("/lobby/")
+            let old = browser.token
+            try await browser.post("/lobby/", ["username": "Ariel"])
+            let second = try await browser.post("/lobby/", ["username": "Puck \"", "csrf_token": old])
+            #expect(second.status == 403)
+            #expect(second.body.contains("You are here as <strong><bdi>Ariel</bdi>"))
+            #expect(second.body.contains(#"name="username" value="Puck &quot;""#))
+            #expect(try await browser.post("/lobby/", ["username": "Puck"]).status == 302)
+            let stale = try await browser.post("/sign-out/", ["csrf_token": old])
+            #expect(stale.status == 403)
+            #expect(stale.body.contains("You are here as <strong><bdi>Puck</bdi>"))
+        }
+    }
+
+    @Test func `a message that is too long is refused in words for people`() async throws {
+        try await ChatServer.run { server in
+            let ariel = try await server.signedIn("Ariel")
+            for size in [(1 << 20) + 1, 4 << 20] {
+                let refused = try await ariel.post("/create-message/", ["content": String(repeating: "x", count: size)])
+                #expect(refused.status == 413)
+                #expect(refused.body.contains("The message is too long: 1048576 bytes are allowed."))
+            }
         }
     }
 

@@ -13,7 +13,6 @@ extension AdminPages {
             values["next"] = "?q=\(Self.formEncoded(search))&after=\(Self.formEncoded(found.last?.name ?? ""))"
         }
         values["items"] = found.map(Self.row)
-        if !request.query("removed").isEmpty { values["notice"] = "The author was deleted, with all messages." }
         return try page("admin-authors", visitor, title: "Authors", values)
     }
 
@@ -25,44 +24,45 @@ extension AdminPages {
     }
 
     func authorPage(_ request: Request, _ visitor: Visitor) async throws -> Response {
-        let author = try await author(request.query("id"))
-        let notice = request.query("renamed").isEmpty ? nil : "The author has a new name."
-        return try authorPage(author, visitor, notice: notice)
+        try authorPage(try await author(request.query("id")), visitor)
     }
 
+    /// - Parameter typed: The name that was refused, to be mended and sent again.
     private func authorPage(
         _ author: Author,
         _ visitor: Visitor,
-        notice: String? = nil,
+        typed: String? = nil,
         refusal: String? = nil
     ) throws -> Response {
         var values = Self.row(author)
-        values["notice"] = notice
+        values["newName"] = typed ?? author.name
         values["refusal"] = refusal
         return try page("admin-author", visitor, title: "Author", values, status: refusal == nil ? .ok : .badRequest)
     }
 
     func renameAuthor(_ request: Request, _ visitor: Visitor, _ form: FormFields) async throws -> Response {
         let author = try await author(form["id"] ?? "")
-        guard let name = DisplayName.trimmed(form["name"] ?? ""), !name.isEmpty else {
-            return try authorPage(author, visitor, refusal: "A name has 1 to \(DisplayName.maximumLength) characters.")
+        let typed = form["name"] ?? ""
+        guard let name = DisplayName.trimmed(typed), !name.isEmpty else {
+            let refusal = "A name has 1 to \(DisplayName.maximumLength) characters, one of which can be seen."
+            return try authorPage(author, visitor, typed: typed, refusal: refusal)
         }
         guard try await messages.rename(author, to: name) else {
-            return try authorPage(author, visitor, refusal: "Another author has this name.")
+            return try authorPage(author, visitor, typed: typed, refusal: "Another author has this name.")
         }
-        return .redirect("/admin/author/?id=\(author.id)&renamed=1")
+        return redirect(visitor, "/admin/author/?id=\(author.id)", notice: "The author has a new name.")
     }
 
     func deleteAuthor(_ request: Request, _ visitor: Visitor, _ form: FormFields) async throws -> Response {
         let author = try await author(form["id"] ?? "")
         guard form["confirmed"] == nil else {
             try await messages.remove(author)
-            return .redirect("/admin/authors/?removed=1")
+            return redirect(visitor, "/admin/authors/", notice: "The author was deleted, with all messages.")
         }
         let count = author.messages == 1 ? "1 message" : "\(author.messages) messages"
         return try confirm(
             visitor,
-            question: "Delete the author “\(author.name)” with \(count)?",
+            question: ("Delete the author", author.name, " with \(count)?"),
             action: "/admin/author/delete/",
             button: "Delete",
             back: "/admin/author/?id=\(author.id)",

@@ -12,6 +12,7 @@ extension AdminPages {
             groups.removeLast()
             values["next"] = "?q=\(Self.formEncoded(prefix))&after=\(groups.last?.name.description ?? "")"
         }
+        values["filter"] = Self.fields(Self.groupFilter, request.query)
         let epoch = messages.store.epoch
         values["items"] = groups.map { group -> [String: Any] in
             [
@@ -20,27 +21,29 @@ extension AdminPages {
                 "last": group.last.map { "\(MessageID(epoch: epoch, sequence: $0))" } ?? "–",
             ]
         }
-        let purged = request.query("purged")
-        if !purged.isEmpty { values["notice"] = "The group \(purged) was purged." }
         return try page("admin-groups", visitor, title: "Groups", values)
     }
 
     func purgeGroup(_ request: Request, _ visitor: Visitor, _ form: FormFields) async throws -> Response {
         let group = try Self.group(form["group"] ?? "")
+        let back = "/admin/groups/" + Self.query(Self.groupFilter) { form[$0] ?? "" }
         guard form["confirmed"] == nil else {
             try await messages.purge(group)
-            return .redirect("/admin/groups/?purged=\(group)")
+            return redirect(visitor, back, notice: "The group \(group) was purged.")
         }
         let count = try await messages.log.store.group(group)?.messages ?? 0
         return try confirm(
             visitor,
-            question: "Delete all \(count) messages of the group “\(group)”?",
+            question: ("Delete all \(count) messages of the group", "\(group)", "?"),
             action: "/admin/groups/purge/",
             button: "Purge",
-            back: "/admin/groups/",
-            fields: [("group", "\(group)")]
+            back: back,
+            fields: Self.groupFilter.map { ($0, form[$0] ?? "") } + [("group", "\(group)")]
         )
     }
+
+    /// What a list of groups is asked for with. Forms that come back to the list carry it.
+    private static let groupFilter = ["q", "after"]
 
     static func group(_ name: String) throws -> GroupName {
         do {

@@ -36,13 +36,14 @@ extension AdminPages {
         guard !Chat.reservedGroups.contains(group) else {
             throw HTTPError(.forbidden, message: "The group '\(group)' is the chat's own: write in the chat instead.")
         }
-        let event = form["event"] ?? ""
+        let (event, data) = (form["event"] ?? "", form["data"] ?? "")
+        guard !data.isEmpty else { throw HTTPError(.badRequest, message: "The message has no data: write some.") }
         let message: Message
         do {
             let draft = try MessageDraft(
                 group: group,
                 event: event.isEmpty ? Message.defaultEvent : event,
-                text: form["data"] ?? ""
+                text: data
             )
             message = try await messages.log.publish(draft)
         } catch {
@@ -56,25 +57,21 @@ extension AdminPages {
     var streams: [StreamRoute] {
         [
             StreamRoute(path: "/admin/statistics/events/") { request in
-                try await grant(request, of: statistics.group, .data)
+                try await grant(request, StreamGrant(groups: [statistics.group]))
             },
             StreamRoute(path: "/admin/live/events/") { request in
                 let name = request.path.flatMap { Self.group(inQueryOf: $0) } ?? ""
                 let group = try Self.group(name)
-                return try await grant(request, of: group, .composed(tail))
+                return try await grant(request, StreamGrant(groups: [group], payload: .composed(tail)))
             },
         ]
     }
 
-    private func grant(
-        _ request: HTTPRequest,
-        of group: GroupName,
-        _ payload: StreamGrant.Payload
-    ) async throws -> StreamGrant {
+    private func grant(_ request: HTTPRequest, _ grant: StreamGrant) async throws -> StreamGrant {
         guard let session = try await sessions.visitor(request.headerFields, .admin).session else {
             throw Self.signedOut
         }
-        return StreamGrant(groups: [group], payload: payload, isValid: { session.expiresAt > .now() })
+        return grant.held(by: session, presence, request)
     }
 
     /// A group's name needs no decoding: what would need it is none.

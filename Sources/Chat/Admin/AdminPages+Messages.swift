@@ -18,10 +18,10 @@ extension AdminPages {
             "to": request.query("to"), "items": found.map(Self.row), "isEmpty": found.isEmpty,
             "isFiltered": request.uri.query?.isEmpty == false,
         ]
-        if let next { values["older"] = Self.link(request, before: next) }
-        if let removed = Int(request.query("removed")) {
-            values["notice"] = removed == 1 ? "1 message was deleted." : "\(removed) messages were deleted."
+        if let next {
+            values["older"] = Self.query(Self.messageFilter) { $0 == "before" ? "\(next)" : request.query($0) }
         }
+        values["filter"] = Self.fields(Self.messageFilter, request.query)
         return try page("admin-messages", visitor, title: "Messages", values)
     }
 
@@ -50,37 +50,29 @@ extension AdminPages {
         text.count == 10 ? Timestamp(rfc3339: "\(text)T00:00:00Z") : nil
     }
 
-    private static func link(_ request: Request, before: Int64) -> String {
-        var items = ["q", "group", "author", "from", "to"].compactMap { name -> URLQueryItem? in
-            let value = request.query(name)
-            return value.isEmpty ? nil : URLQueryItem(name: name, value: value)
-        }
-        items.append(URLQueryItem(name: "before", value: "\(before)"))
-        return "?" + items.map { "\($0.name)=\(formEncoded($0.value ?? ""))" }.joined(separator: "&")
-    }
-
-    /// Encoded for a query (WHATWG URL §5.2), the strict way.
-    static func formEncoded(_ text: String) -> String {
-        text.addingPercentEncoding(withAllowedCharacters: .alphanumerics.intersection(asciiCharacters)) ?? ""
-    }
-
-    private static var asciiCharacters: CharacterSet { CharacterSet(charactersIn: " "..."~") }
+    /// What a list of messages is asked for with. Forms that come back to the list carry it.
+    private static let messageFilter = ["q", "group", "author", "from", "to", "before"]
 
     func deleteMessages(_ request: Request, _ visitor: Visitor, _ form: FormFields) async throws -> Response {
         let chosen = form.values(of: "message").compactMap(Self.chosen)
-        guard !chosen.isEmpty else { return .redirect("/admin/messages/") }
+        let back = "/admin/messages/" + Self.query(Self.messageFilter) { form[$0] ?? "" }
+        guard !chosen.isEmpty else {
+            return redirect(visitor, back, notice: "No message was chosen: choose some, then delete them.")
+        }
         guard form["confirmed"] == nil else {
             try await messages.remove(chosen)
-            return .redirect("/admin/messages/?removed=\(chosen.count)")
+            let notice = chosen.count == 1 ? "1 message was deleted." : "\(chosen.count) messages were deleted."
+            return redirect(visitor, back, notice: notice)
         }
         let found = try await messages.messages(chosen.map(\.sequence))
         return try confirm(
             visitor,
-            question: chosen.count == 1 ? "Delete this message?" : "Delete these \(chosen.count) messages?",
+            question: (chosen.count == 1 ? "Delete this message?" : "Delete these \(chosen.count) messages?", nil, ""),
             action: "/admin/messages/delete/",
             button: "Delete",
-            back: "/admin/messages/",
-            fields: chosen.map { ("message", "\($0.sequence).\($0.group)") },
+            back: back,
+            fields: Self.messageFilter.map { ($0, form[$0] ?? "") }
+                + chosen.map { ("message", "\($0.sequence).\($0.group)") },
             items: found.map(Self.row)
         )
     }

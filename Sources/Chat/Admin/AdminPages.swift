@@ -1,4 +1,5 @@
 import Broker
+import Foundation
 import Gateway
 import HTTPTypes
 import Hummingbird
@@ -7,10 +8,13 @@ import Hummingbird
 struct AdminPages: Sendable {
     let messages: ChatMessages
     let sessions: Sessions
+    /// Administrators with an open stream. Nobody is told of them.
+    let presence: Presence
     let password: AdminPassword
     let statistics: Statistics
     let templates: Templates
     let tail: TailComposer
+    let notices = Notices()
 
     static let rows = 50
 
@@ -66,12 +70,13 @@ struct AdminPages: Sendable {
         _ values: [String: Any] = [:],
         status: HTTPResponse.Status = .ok
     ) throws -> Response {
-        let frame: [String: Any] = [
+        var frame: [String: Any] = [
             "title": title, "token": visitor.formToken,
             "navigation": Self.sections.map { path, label in
                 ["path": path, "label": label, "isCurrent": label == title] as [String: Any]
             },
         ]
+        frame["notice"] = notices.take(for: visitor.session)
         return try templates.page(name, values.merging(frame) { first, _ in first }, status: status)
     }
 
@@ -79,6 +84,35 @@ struct AdminPages: Sendable {
         ("/admin/", "Overview"), ("/admin/messages/", "Messages"), ("/admin/authors/", "Authors"),
         ("/admin/groups/", "Groups"), ("/admin/live/", "Live"),
     ]
+
+    // MARK: Coming back to a list
+
+    /// To a page of the admin, which shows the notice.
+    func redirect(_ visitor: Visitor, _ path: String, notice: String) -> Response {
+        notices.leave(notice, for: visitor.session)
+        return .redirect(path)
+    }
+
+    /// The query of a list, as far as it has any.
+    static func query(_ names: [String], _ value: (String) -> String) -> String {
+        let items = names.compactMap { name -> String? in
+            let value = value(name)
+            return value.isEmpty ? nil : "\(name)=\(formEncoded(value))"
+        }
+        return items.isEmpty ? "" : "?" + items.joined(separator: "&")
+    }
+
+    /// The same for a form, as hidden fields.
+    static func fields(_ names: [String], _ value: (String) -> String) -> [[String: Any]] {
+        names.map { ["name": $0, "value": value($0)] }
+    }
+
+    /// Encoded for a query (WHATWG URL §5.2), the strict way.
+    static func formEncoded(_ text: String) -> String {
+        text.addingPercentEncoding(withAllowedCharacters: .alphanumerics.intersection(asciiCharacters)) ?? ""
+    }
+
+    private static var asciiCharacters: CharacterSet { CharacterSet(charactersIn: " "..."~") }
 
     // MARK: Signing in and out
 
@@ -99,46 +133,54 @@ struct AdminPages: Sendable {
     private func signIn(_ request: Request) async throws -> Response {
         let visitor = try await sessions.visitor(request.headers, .admin)
         let form = try await FormFields(request, maximumBytes: 64 << 10)
-        try visitor.checkForm(request, token: form["csrf_token"])
+        guard try visitor.isCurrent(request, token: form["csrf_token"]) else {
+            return try await signInPage(request, refusal: (Visitor.oldPage, .forbidden))
+        }
         switch password.check(form["password"] ?? "") {
         case .wrong:
             return try await signInPage(request, refusal: ("That is not the password.", .forbidden))
-        case .tooMany:
-            return try await signInPage(
+        case .tooMany(let seconds):
+            var page = try await signInPage(
                 request,
-                refusal: ("Too many wrong passwords. Wait a minute, then try again.", .tooManyRequests)
+                refusal: ("Too many wrong passwords. Try again in \(seconds) s.", .tooManyRequests)
             )
+            page.headers[.retryAfter] = "\(seconds)"
+            return page
         case .right:
             let token = try await sessions.begin(.admin, name: "admin", replacing: visitor.session)
+            if let old = visitor.session { presence.signOut(old) }
             return .redirect("/admin/", cookie: sessions.cookie(.admin, token, request))
         }
     }
 
     private func signOut(_ request: Request, _ visitor: Visitor, _ form: FormFields) async throws -> Response {
-        if let session = visitor.session { try await sessions.end(session) }
+        if let session = visitor.session {
+            try await sessions.end(session)
+            presence.signOut(session)
+            _ = notices.take(for: session)
+        }
         return .redirect("/admin/sign-in/", cookie: sessions.cookie(.admin, nil, request))
     }
 
     // MARK: Confirming
 
     /// Asks before something is removed for good. The answer comes as the same form with `confirmed`.
+    ///
+    /// - Parameter question: In its midst a name, which has a direction of its own.
     func confirm(
         _ visitor: Visitor,
-        question: String,
+        question: (begin: String, name: String?, end: String),
         action: String,
         button: String,
         back: String,
         fields: [(String, String)],
         items: [[String: Any]] = []
     ) throws -> Response {
-        try page(
-            "admin-confirm",
-            visitor,
-            title: "Are you sure?",
-            [
-                "question": question, "action": action, "button": button, "back": back, "items": items,
-                "fields": fields.map { ["name": $0.0, "value": $0.1] },
-            ]
-        )
+        var values: [String: Any] = [
+            "question": question.begin, "questionEnd": question.end, "action": action, "button": button, "back": back,
+            "items": items, "fields": fields.map { ["name": $0.0, "value": $0.1] },
+        ]
+        values["subject"] = question.name
+        return try page("admin-confirm", visitor, title: "Are you sure?", values)
     }
 }

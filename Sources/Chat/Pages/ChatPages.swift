@@ -32,15 +32,20 @@ struct ChatPages: Sendable {
         return try templates.page("chat", ["title": "Chat", "name": session.name, "token": visitor.formToken])
     }
 
-    private func lobby(_ request: Request, refusal: String? = nil) async throws -> Response {
+    /// - Parameter typed: The name that was refused, to be mended and sent again.
+    private func lobby(
+        _ request: Request,
+        typed: String = "",
+        refusal: (String, HTTPResponse.Status)? = nil
+    ) async throws -> Response {
         let visitor = try await sessions.visitor(request.headers, .chat)
-        var values: [String: Any] = ["title": "Lobby", "token": visitor.formToken]
+        var values: [String: Any] = ["title": "Lobby", "token": visitor.formToken, "username": typed]
         values["name"] = visitor.session?.name
-        values["refusal"] = refusal
+        values["refusal"] = refusal?.0
         return try templates.page(
             "lobby",
             values,
-            status: refusal == nil ? .ok : .badRequest,
+            status: refusal?.1 ?? .ok,
             cookie: visitor.isNew ? sessions.cookie(.chat, visitor.token, request) : nil
         )
     }
@@ -50,9 +55,13 @@ struct ChatPages: Sendable {
     private func signIn(_ request: Request) async throws -> Response {
         let visitor = try await sessions.visitor(request.headers, .chat)
         let form = try await FormFields(request, maximumBytes: 64 << 10)
-        try visitor.checkForm(request, token: form["csrf_token"])
-        guard let name = DisplayName.trimmed(form["username"] ?? "") else {
-            return try await lobby(request, refusal: "A name has at most \(DisplayName.maximumLength) characters.")
+        let typed = form["username"] ?? ""
+        guard try visitor.isCurrent(request, token: form["csrf_token"]) else {
+            return try await lobby(request, typed: typed, refusal: (Visitor.oldPage, .forbidden))
+        }
+        guard let name = DisplayName.trimmed(typed) else {
+            let refusal = "A name has at most \(DisplayName.maximumLength) characters."
+            return try await lobby(request, typed: typed, refusal: (refusal, .badRequest))
         }
         let token = try await sessions.begin(
             .chat,
@@ -66,7 +75,9 @@ struct ChatPages: Sendable {
     private func signOut(_ request: Request) async throws -> Response {
         let visitor = try await sessions.visitor(request.headers, .chat)
         let form = try await FormFields(request, maximumBytes: 64 << 10)
-        try visitor.checkForm(request, token: form["csrf_token"])
+        guard try visitor.isCurrent(request, token: form["csrf_token"]) else {
+            return try await lobby(request, refusal: (Visitor.oldPage, .forbidden))
+        }
         if let session = visitor.session {
             try await sessions.end(session)
             presence.signOut(session)
@@ -81,6 +92,17 @@ struct ChatPages: Sendable {
     }
 
     private func createMessage(_ request: Request) async throws -> Response {
+        do {
+            return try await create(request)
+        } catch let error as HTTPError where error.status == .contentTooLarge {
+            throw tooLong
+        } catch let error as BrokerError where error.code == .messageTooLarge {
+            // The broker's sentence speaks to its operator.
+            throw tooLong
+        }
+    }
+
+    private func create(_ request: Request) async throws -> Response {
         let visitor = try await sessions.visitor(request.headers, .chat)
         guard let session = visitor.session else { throw Self.signedOut }
         let form = try await FormFields(request, maximumBytes: maximumFormBytes)
@@ -95,6 +117,11 @@ struct ChatPages: Sendable {
         return try .json(Created(id: "\(id)"), status: .created)
     }
 
+    private var tooLong: HTTPError {
+        let size = messages.log.configuration.maximumMessageSize
+        return HTTPError(.contentTooLarge, message: "The message is too long: \(size) bytes are allowed. Shorten it.")
+    }
+
     private func here(_ request: Request) async throws -> Response {
         guard try await sessions.visitor(request.headers, .chat).session != nil else { throw Self.signedOut }
         return try .json(presence.report)
@@ -107,12 +134,8 @@ struct ChatPages: Sendable {
         StreamRoute(path: "/stream-chat-messages/") { request in
             let visitor = try await sessions.visitor(request.headerFields, .chat)
             guard let session = visitor.session else { throw Self.signedOut }
-            var grant = StreamGrant(groups: [messages.group], payload: .composed(messages.names), beginsWithAll: true)
-            guard request.method != .head else { return grant }
-            let seat = presence.enter(session)
-            grant.held = seat
-            grant.isValid = { [weak seat] in seat?.isValid ?? false }
-            return grant
+            return StreamGrant(groups: [messages.group], payload: .composed(messages.names), beginsWithAll: true)
+                .held(by: session, presence, request)
         }
     }
 }

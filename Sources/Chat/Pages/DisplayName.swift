@@ -5,10 +5,14 @@ enum DisplayName {
     /// In code points, as databases and most other languages count.
     static let maximumLength = 500
 
-    /// The name as it was given, without white space at its ends; nil where it is too long.
+    /// The name as it was given, without white space at its ends, and with a space for each control character; empty
+    /// where nothing of it can be seen, nil where it is too long.
     static func trimmed(_ text: String) -> String? {
-        let name = text.trimmingCharacters(in: .whitespacesAndNewlines)
-        return name.unicodeScalars.count <= maximumLength ? name : nil
+        var scalars = String.UnicodeScalarView()
+        for scalar in text.unicodeScalars { scalars.append(scalar.isControl ? " " : scalar) }
+        let name = String(scalars).trimmingCharacters(in: .whitespacesAndNewlines)
+        guard name.unicodeScalars.count <= maximumLength else { return nil }
+        return name.unicodeScalars.contains(where: \.isVisible) ? name : ""
     }
 
     /// A name for somebody who gives none.
@@ -24,4 +28,18 @@ enum DisplayName {
         "Olivia", "Ophelia", "Orlando", "Orsino", "Perdita", "Portia", "Prospero", "Puck", "Quince", "Romeo",
         "Rosalind", "Sebastian", "Titania", "Touchstone", "Trinculo", "Viola",
     ]
+}
+
+extension Unicode.Scalar {
+    /// Also the separators of lines and paragraphs. SQLite's texts end at NUL; people's names have no use for the others.
+    fileprivate var isControl: Bool {
+        [.control, .lineSeparator, .paragraphSeparator].contains(properties.generalCategory)
+    }
+
+    /// Whether a font shows anything for it: a name of marks for direction, joiners and fillers is no name.
+    fileprivate var isVisible: Bool {
+        let isBlankBraille = value == 0x2800
+        return !properties.isDefaultIgnorableCodePoint && !properties.isWhitespace && !isBlankBraille
+            && properties.generalCategory != .format
+    }
 }

@@ -16,15 +16,16 @@ struct PageRoutes {
         var handlers: [HTTPRequest.Method: @Sendable (Request, GatewayContext) async throws -> Response] = [:]
         for (method, handler) in [(HTTPRequest.Method.get, get), (.post, post)] {
             guard let handler else { continue }
+            let isAdmin = path.description.hasPrefix("/admin/")
             handlers[method] = { [templates] request, _ in
                 do {
                     return try await handler(request)
                 } catch let error as HTTPError where request.wantsPage {
-                    return try templates.problem(error.status, error.body)
+                    return try templates.problem(error.status, error.body, isAdmin: isAdmin)
                 } catch let error as BrokerError where request.wantsPage {
                     let status: HTTPResponse.Status =
                         error.code == .messageTooLarge ? .contentTooLarge : .serviceUnavailable
-                    return try templates.problem(status, error.message)
+                    return try templates.problem(status, error.message, isAdmin: isAdmin)
                 }
             }
         }
@@ -33,8 +34,12 @@ struct PageRoutes {
 }
 
 extension Templates {
-    fileprivate func problem(_ status: HTTPResponse.Status, _ detail: String?) throws -> Response {
-        try page("problem", ["title": status.reasonPhrase, "detail": detail ?? ""], status: status)
+    fileprivate func problem(_ status: HTTPResponse.Status, _ detail: String?, isAdmin: Bool) throws -> Response {
+        try page(
+            "problem",
+            ["title": status.reasonPhrase, "detail": detail ?? "", "isAdmin": isAdmin],
+            status: status
+        )
     }
 }
 

@@ -24,7 +24,10 @@ struct SecretToken: Sendable {
         self.text = text
     }
 
-    var digest: Digest { Self.digest(of: "session", text) }
+    var digest: Digest { digest() }
+
+    /// - Parameter seal: What the session depends on beside its token.
+    func digest(seal: String = "") -> Digest { Self.digest(of: "session" + seal, text) }
 
     /// What forms and scripts of this browser's pages carry: only who can read the cookie, or the page, knows it.
     var formToken: String { Self.digest(of: "form", text).urlSafeText }

@@ -19,9 +19,18 @@ struct Session: Sendable {
 struct Sessions: Sendable {
     let store: SQLiteMessageStore
     let configuration: ChatConfiguration
+    let origins: Set<String>
+    /// What every session depends on beside its token: under another seal there is none.
+    private let seal: String
+
+    init(store: SQLiteMessageStore, configuration: ChatConfiguration, seal: String = "") {
+        (self.store, self.configuration, self.seal) = (store, configuration, seal)
+        // "*" allows every page to read, and makes none of them ours.
+        origins = Set(configuration.origins.map { $0.lowercased() }).subtracting(["*"])
+    }
 
     func find(_ token: SecretToken, _ kind: Session.Kind) async throws(BrokerError) -> Session? {
-        let digest = token.digest
+        let digest = token.digest(seal: seal)
         return try await store.readTables { db in
             try Row.fetchOne(
                 db.cachedStatement(
@@ -37,7 +46,7 @@ struct Sessions: Sendable {
         let token = SecretToken()
         let now = Timestamp.now().milliseconds
         let expiresAt = now + lifetime(kind).components.seconds * 1000
-        let (digest, oldDigest) = (token.digest, old?.digest)
+        let (digest, oldDigest) = (token.digest(seal: seal), old?.digest)
         try await store.writeTables { db in
             if let oldDigest {
                 try db.execute(sql: "DELETE FROM chat_sessions WHERE token = ?", arguments: [oldDigest])

@@ -11,6 +11,8 @@ struct Visitor: Sendable {
     /// Whether the browser does not have the token yet.
     let isNew: Bool
     let session: Session?
+    /// See ``ChatConfiguration/origins``; in lower case.
+    let origins: Set<String>
 
     var formToken: String { token.formToken }
 
@@ -18,35 +20,50 @@ struct Visitor: Sendable {
     ///
     /// - Throws: 403.
     func checkForm(_ request: Request, token field: String?) throws {
-        if let origin = request.headers[.origin] {
-            let isOurs = ["http://", "https://"].contains { origin == $0 + (request.head.authority ?? "") }
-            guard isOurs else {
-                throw HTTPError(.forbidden, message: "This form was sent from a page of another site.")
-            }
-        }
-        let given = request.headers[.csrfToken] ?? field ?? ""
-        guard !isNew, SecretToken.areEqual(Data(given.utf8), Data(formToken.utf8)) else {
+        guard try isCurrent(request, token: field) else {
             throw HTTPError(
                 .forbidden,
                 message: "The form's token (csrf_token, or X-CSRFToken) is missing or old. Load the page again."
             )
         }
     }
+
+    /// Whether a form has the token of this browser. One of ours has not where somebody has signed in, or out, in another
+    /// window since it was loaded.
+    ///
+    /// - Throws: 403 for a form from another site's page.
+    func isCurrent(_ request: Request, token field: String?) throws -> Bool {
+        if let origin = request.headers[.origin]?.lowercased() {
+            let authority = request.head.authority?.lowercased() ?? ""
+            guard origins.contains(origin) || ["http://", "https://"].contains(where: { origin == $0 + authority })
+            else {
+                throw HTTPError(.forbidden, message: "This form was sent from a page of another site.")
+            }
+        }
+        let given = request.headers[.csrfToken] ?? field ?? ""
+        return !isNew && SecretToken.areEqual(Data(given.utf8), Data(formToken.utf8))
+    }
+
+    /// For people, whose page was not current.
+    static let oldPage = "The page was old, or the browser keeps no cookies. The page is new now: try again."
 }
 
 extension Sessions {
     func visitor(_ headers: HTTPFields, _ kind: Session.Kind) async throws(BrokerError) -> Visitor {
         guard let token = kind.token(in: headers) else {
-            return Visitor(kind: kind, token: SecretToken(), isNew: true, session: nil)
+            return Visitor(kind: kind, token: SecretToken(), isNew: true, session: nil, origins: origins)
         }
-        return Visitor(kind: kind, token: token, isNew: false, session: try await find(token, kind))
+        return Visitor(kind: kind, token: token, isNew: false, session: try await find(token, kind), origins: origins)
     }
 
-    /// The one `Set-Cookie` of an answer.
+    /// The one `Set-Cookie` of an answer: for TLS only where the browser came by TLS, as its form (`Origin`) or a proxy
+    /// says. Who makes this up, binds but a cookie of their own to TLS.
     ///
     /// - Parameter token: Nil takes the cookie away.
     func cookie(_ kind: Session.Kind, _ token: SecretToken?, _ request: Request) -> String {
-        let isSecure = configuration.usesTLS || request.headers[.forwardedProtocol]?.lowercased() == "https"
+        let isSecure =
+            request.headers[.origin]?.lowercased().hasPrefix("https://") == true
+            || request.headers[.forwardedProtocol]?.lowercased() == "https"
         let age = token == nil ? 0 : lifetime(kind).components.seconds
         return "\(kind.cookieName)=\(token?.text ?? ""); Path=\(kind.path); Max-Age=\(age); HttpOnly; SameSite=Lax"
             + (isSecure ? "; Secure" : "")

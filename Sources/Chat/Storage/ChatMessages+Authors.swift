@@ -10,14 +10,14 @@ struct Author: Sendable {
 }
 
 extension ChatMessages {
-    /// Authors by name, from the one after `after`, whose names hold `search`.
+    /// Authors by name, from the one after `after`, whose names hold `search`. Nothing comes before an empty `after`.
     func authors(search: String, after: String, limit: Int) async throws(BrokerError) -> [Author] {
         try await store.readTables { db in
             try Row.fetchAll(
                 db,
                 sql: """
                     SELECT id, name, (SELECT count(*) FROM chat_messages WHERE author_id = a.id), created_at
-                    FROM chat_authors a WHERE name > ? AND name LIKE ? ESCAPE '\\' ORDER BY name LIMIT ?
+                    FROM chat_authors a WHERE name \(after.isEmpty ? ">=" : ">") ? AND name LIKE ? ESCAPE '\\' ORDER BY name LIMIT ?
                     """,
                 arguments: [after, search.likePattern, limit]
             ).map(Self.author)

@@ -92,7 +92,8 @@ extension ChatMessages {
     /// Single messages, for a confirmation; those that are gone are left out.
     func messages(_ sequences: [Int64]) async throws(BrokerError) -> [FoundMessage] {
         var result: [FoundMessage] = []
-        for sequence in sequences {
+        let published = 0...log.frontier.sequence
+        for sequence in sequences where published.contains(sequence) {
             var search = MessageSearch()
             search.before = sequence + 1
             let found = try await self.search(search, limit: 1).found

@@ -16,6 +16,9 @@ final class AuthorNames: MessageComposer {
         var hiddenThrough: Int64 = 0
     }
 
+    /// So many removed messages are remembered, then the newer half: the older ones have long left memory.
+    private static let maximumHidden = 20_000
+
     private let epoch: Epoch
     private let changes = Mutex(Changes())
     private let changed = Atomic<Int>(0)
@@ -38,7 +41,11 @@ final class AuthorNames: MessageComposer {
     }
 
     func hide(_ messages: [Int64]) {
-        change { $0.hidden.formUnion(messages) }
+        change { changes in
+            changes.hidden.formUnion(messages)
+            guard changes.hidden.count > Self.maximumHidden else { return }
+            changes.hidden = Set(changes.hidden.sorted().suffix(Self.maximumHidden / 2))
+        }
     }
 
     func hide(through sequence: Int64) {

@@ -1,6 +1,7 @@
 import Broker
 import Foundation
 import Gateway
+import HTTPTypes
 import NIOCore
 import NIOFoundationCompat
 import Synchronization
@@ -52,7 +53,7 @@ final class Presence: Sendable {
         deinit { presence.leave(session) }
     }
 
-    func enter(_ session: Session) -> Seat {
+    fileprivate func enter(_ session: Session) -> Seat {
         state.withLock { state in
             var present = state.sessions[session.digest] ?? Present(name: session.name)
             present.seats += 1
@@ -96,5 +97,17 @@ final class Presence: Sendable {
             let draft = try? MessageDraft(group: group, event: "here", data: ByteBuffer(data: data))
         else { return }
         try? log.publishUnstored(draft)
+    }
+}
+
+extension StreamGrant {
+    /// The grant of a stream that lasts as long as a session does, and counts as somebody who is here.
+    func held(by session: Session, _ presence: Presence, _ request: HTTPRequest) -> StreamGrant {
+        guard request.method != .head else { return self }
+        let seat = presence.enter(session)
+        var grant = self
+        grant.held = seat
+        grant.isValid = { [weak seat] in seat?.isValid ?? false }
+        return grant
     }
 }

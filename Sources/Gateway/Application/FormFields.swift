@@ -5,14 +5,18 @@ import NIOCore
 public struct FormFields: Sendable {
     private let fields: [(name: String, value: String)]
 
-    /// - Throws: What a route may throw: 400 for a body that is not such a form, 413 for one over `maximumBytes`.
+    /// - Throws: What a route may throw: 400 for a body that is not such a form; an `HTTPError` with 413 for one over
+    ///   `maximumBytes`.
     public init(_ request: Request, maximumBytes: Int) async throws {
         let type = request.headers[.contentType] ?? ""
         let body: ByteBuffer
         do {
             body = try await request.body.collect(upTo: maximumBytes)
         } catch {
-            throw Problem(.contentTooLarge, "The form is too large: at most \(maximumBytes) bytes are allowed.")
+            throw HTTPError(
+                .contentTooLarge,
+                message: "The form is too large: at most \(maximumBytes) bytes are allowed."
+            )
         }
         switch type.mediaType {
         case "multipart/form-data":

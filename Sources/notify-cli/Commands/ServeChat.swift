@@ -21,8 +21,8 @@ struct ServeChat: ParsableArguments {
     var sessionLifetime: String?
 
     /// Nil where there is to be no chat: by option, or since the server is not on loopback and nobody has asked for one.
-    func configuration(_ settings: Settings, host: String) throws -> ChatConfiguration? {
-        let isLoopback = GatewayConfiguration.isLoopback(host)
+    func configuration(_ settings: Settings, _ gateway: GatewayConfiguration) throws -> ChatConfiguration? {
+        let isLoopback = GatewayConfiguration.isLoopback(gateway.host)
         let isOff = try settings.bool(.noChat, option: noChat ? true : nil) ?? !isLoopback
         var configuration = ChatConfiguration()
         configuration.adminPassword = try settings.string(.adminPassword, option: adminPassword)
@@ -30,6 +30,7 @@ struct ServeChat: ParsableArguments {
             throw UsageError("--admin-password is empty: leave it out, and one is made.")
         }
         configuration.generatesAdminPassword = isLoopback
+        configuration.origins = gateway.allowedOrigins
         if let lifetime = try settings.duration(.sessionLifetime, option: sessionLifetime) {
             guard lifetime >= .seconds(1) else { throw UsageError("--session-lifetime must be at least 1s.") }
             configuration.sessionLifetime = lifetime

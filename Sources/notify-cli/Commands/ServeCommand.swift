@@ -43,7 +43,7 @@ struct ServeCommand: AsyncParsableCommand {
             OpenFiles.bound(&gatewayConfiguration, logger)
             // Before the database is made: a refused start leaves nothing behind.
             try gatewayConfiguration.validate()
-            let chatConfiguration = try chat.configuration(settings, host: gatewayConfiguration.host)
+            let chatConfiguration = try chat.configuration(settings, gatewayConfiguration)
             let retention = try storage.retention(settings)
             let logConfiguration = try limits.logConfiguration(settings)
             let store = try SQLiteMessageStore(

@@ -15,8 +15,11 @@ extension Settings {
 
     static func duration(_ text: String) -> Duration? {
         number(text, units: [("ms", 1), ("s", 1000), ("m", 60_000), ("h", 3_600_000), ("d", 86_400_000)])
-            .map { .milliseconds($0) }
+            .flatMap { $0 <= longestDuration ? .milliseconds($0) : nil }
     }
+
+    /// A hundred years, in milliseconds. What is added to a clock's time later, in nanoseconds too, must not overflow.
+    private static let longestDuration = 36_500 * 86_400_000
 
     static func bytes(_ text: String) -> Int? {
         number(text, units: [("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30), ("B", 1), ("", 1)])

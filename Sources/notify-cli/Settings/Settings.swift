@@ -66,7 +66,7 @@ struct Settings {
 
     /// A duration: `500ms`, `30s`, `10m`, `2h`, `7d`.
     func duration(_ key: SettingKey, option: String? = nil) throws -> Duration? {
-        try value(key, option: option, "use a duration such as 500ms, 30s, 10m, 2h or 7d", Self.duration)
+        try value(key, option: option, "use a duration such as 500ms, 30s, 10m, 2h or 7d, up to 36500d", Self.duration)
     }
 
     /// A size in bytes: `65536`, `64KiB`, `1MiB`, `2GiB`.

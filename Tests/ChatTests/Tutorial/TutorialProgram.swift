@@ -33,8 +33,9 @@ final class SignedIn: Sendable {
     }
 
     func name(_ headers: HTTPFields) throws -> String {
-        let token = headers[.cookie]?.components(separatedBy: "tutorial=").last ?? ""
-        guard let name = names.withLock({ $0[token] }) else {
+        let cookies = (headers[.cookie] ?? "").components(separatedBy: "; ")
+        let token = cookies.first { $0.hasPrefix("tutorial=") }?.dropFirst("tutorial=".count) ?? ""
+        guard let name = names.withLock({ $0[String(token)] }) else {
             throw HTTPError(.forbidden, message: "Sign in first.")
         }
         return name
@@ -172,7 +173,8 @@ enum TutorialProgram {
                                     sql: "SELECT id FROM tutorial_authors WHERE name = ?",
                                     arguments: [name]
                                 ) ?? 0
-                            authors.set(name, of: id)
+                            // Once it is on disk, and before any reader gets the message.
+                            db.afterNextTransaction { _ in authors.set(name, of: id) }
                             return try Message(json: Said(author: id, content: content)).data
                         },
                         stored: { _, _ in }

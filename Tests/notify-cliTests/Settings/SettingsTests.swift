@@ -66,7 +66,10 @@ struct SettingsTests {
         #expect(try Settings(configFile: nil, environment: [:]).bytes(.limit, option: text) == bytes)
     }
 
-    @Test(arguments: ["", "s", "10", "-1s", "1.5s", "1 s", "99999999999999999999s", "9223372036854775807d", "١s"])
+    @Test(arguments: [
+        "", "s", "10", "-1s", "1.5s", "1 s", "99999999999999999999s", "9223372036854775807d", "9223372036854775807ms",
+        "36501d", "١s",
+    ])
     func `what is no duration`(text: String) throws {
         let settings = try Settings(configFile: nil, environment: [:])
         #expect(throws: UsageError.self) { try settings.duration(.since, option: text) }
