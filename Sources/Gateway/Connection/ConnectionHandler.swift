@@ -54,6 +54,8 @@ final class ConnectionHandler: ChannelDuplexHandler, RemovableChannelHandler {
     private var headBegan = false
     /// How much of its answers the client had not taken when the deadline last passed.
     private var unsentBytes = 0
+    /// When it was last seen to have taken some of them.
+    private var lastTaken = NIODeadline.distantPast
 
     /// What is read from a client after the last answer, at most.
     private static let lingerBytes = 4 << 20
@@ -134,10 +136,12 @@ final class ConnectionHandler: ChannelDuplexHandler, RemovableChannelHandler {
     /// not cut off, who reads nothing is.
     private func isTakingAnswer(_ now: NIODeadline) -> Bool {
         let waiting = context?.bufferedBytes ?? 0
-        guard waiting != unsentBytes else { return false }
-        unsentBytes = waiting
-        deadline = now + services.shard.settings.stallTimeout
-        return true
+        defer { unsentBytes = waiting }
+        guard waiting > 0 || unsentBytes > 0 else { return false }
+        if waiting != unsentBytes { lastTaken = now }
+        let stallTimeout = services.shard.settings.stallTimeout
+        deadline = now + min(services.limits.idleTimeout, stallTimeout)
+        return now - lastTaken < stallTimeout
     }
 
     /// The server stops: what is being answered is finished.
