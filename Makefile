@@ -1,7 +1,7 @@
 # Needs Swift 6.2 or newer, git, make and a shell. `scripts/require` installs the rest, and says so before it does.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test build format lint test-swift test-cli test-browser test-thread soak load crash damage budgets
+.PHONY: help run test build format lint test-swift test-cli test-browser test-thread soak load crash damage store budgets
 
 ARGS ?=
 SWIFT_FILES := Sources Tests Package.swift
@@ -72,6 +72,10 @@ damage: build  ## Full, read-only and locked disks, then damaged files: what the
 	@scripts/require python3
 	scripts/load/disk
 	scripts/load/damage
+
+store: build  ## Measures batches, lone publishes, history, resuming and the file's size. ARGS="--only history"
+	@scripts/require python3
+	scripts/load/store $(ARGS)
 
 budgets: build  ## Counts the instructions of a publish and of a delivery, and compares them with their budgets.
 	@scripts/require python3

@@ -45,7 +45,8 @@ def arguments(description):
 def executable(path):
     if not os.access(path, os.X_OK):
         raise argparse.ArgumentTypeError(f"there is no notify-cli at {path}: run 'make build', or give its path")
-    return path
+    # Popen looks for a bare name in PATH, and Path makes one of ./notify-cli.
+    return os.path.abspath(path)
 
 
 class Checks:
