@@ -1,5 +1,6 @@
 import Foundation
 import GRDB
+import GRDBSQLite
 
 /// What an operator does with a database file, also while a server has it open in another process.
 ///
@@ -121,6 +122,14 @@ public struct DatabaseTools: Sendable {
         var configuration = Configuration()
         configuration.readonly = readonly
         configuration.busyMode = .timeout(5)
+        if !readonly {
+            // Should the server end meanwhile, the last connection to close would remove the log: the next server could not
+            // tell that nothing of it is lost.
+            configuration.prepareDatabase { db in
+                var isKept: CInt = 1
+                sqlite3_file_control(db.sqliteConnection, nil, SQLITE_FCNTL_PERSIST_WAL, &isKept)
+            }
+        }
         return try DatabaseQueue(path: path, configuration: configuration)
     }
 }
