@@ -37,6 +37,15 @@ enum SQLiteFailure {
         return BrokerError(.storeUnusable, sentence, underlying: error)
     }
 
+    /// There is a write-ahead log without its database.
+    static func missing(_ path: String) -> BrokerError {
+        BrokerError(
+            .storeUnusable,
+            "The database '\(path)' is gone or empty, but its write-ahead log is there: put the file back. If it is lost, "
+                + "move '\(path)-wal' away, then restore a backup or begin with an empty database."
+        )
+    }
+
     /// - Parameter finding: What is wrong, for the log.
     static func damaged(_ path: String, _ finding: String) -> BrokerError {
         BrokerError(

@@ -36,6 +36,8 @@ extension SQLiteMessageStore {
         let lock = try DatabaseLock(forDatabaseAt: path)
         let record = lock.record()
         let isNew = (fileSize(path) ?? 0) == 0
+        // SQLite would remove it.
+        if isNew, (fileSize(path + "-wal") ?? 0) > 0 { throw SQLiteFailure.missing(path) }
         // Before SQLite opens it, which ends the log where it finds it damaged.
         let trace = record?.position.map { WriteAheadLogFile(ofDatabaseAt: path)?.trace(of: $0) ?? .lost } ?? .whole
         let pool = try DatabasePool(path: path, configuration: databaseConfiguration(configuration))
@@ -51,8 +53,11 @@ extension SQLiteMessageStore {
         if isNew { try pool.writeWithoutTransaction { _ = try $0.checkpoint(.truncate) } }
         var epoch = try pool.read { try SQLiteSchema.epoch($0) }
         let newest = try pool.read { try newestSequence($0) }
-        let isLogIntact = trace != .lost
-        if !isNew, let doubt = EpochDoubt(record: record, epoch: epoch, newest: newest, isLogIntact: isLogIntact) {
+        let doubt =
+            isNew
+            ? EpochDoubt(aboutNewBeside: record)
+            : EpochDoubt(record: record, epoch: epoch, newest: newest, isLogIntact: trace != .lost)
+        if let doubt {
             if isTrusted, doubt != .unflushed { try checkStructure(of: pool, path) }
             try pool.read { try checkCounts($0, path) }
             epoch = try pool.write { try SQLiteSchema.renewEpoch($0) }

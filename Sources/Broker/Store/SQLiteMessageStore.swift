@@ -28,12 +28,12 @@ public final class SQLiteMessageStore: MessageStore {
     /// Opens the database, makes it if there is none, and brings its schema up to date.
     ///
     /// Where ids could come twice, it draws a new ``epoch`` first, and logs why: the write-ahead log is damaged, the
-    /// file was copied or is older than what was published, or it was not closed in ``Durability/normal``. Its structure
-    /// is checked then, and always in files of up to 64 MiB.
+    /// file was copied, is gone or is older than what was published, or it was not closed in ``Durability/normal``. Its
+    /// structure is checked then, and always in files of up to 64 MiB.
     ///
     /// - Throws: ``BrokerError`` with the code `storeUnusable`, and a sentence on what to do: the folder is missing, the
-    ///   file is no SQLite database, it is damaged, it belongs to another program or a newer version, another server has
-    ///   it open, or it cannot be written.
+    ///   file is gone but its write-ahead log is there, it is no SQLite database, it is damaged, it belongs to another
+    ///   program or a newer version, another server has it open, or it cannot be written.
     public init(path: String, configuration: Configuration = Configuration()) throws(BrokerError) {
         let opened: Opened
         let file = Self.file(of: path)
