@@ -8,13 +8,17 @@ import GRDBSQLite
 /// read, `check` and `backup` for as long as reading the whole file takes.
 public struct DatabaseTools: Sendable {
     public let path: String
+    /// The file that it leads to.
+    let file: String
 
     /// - Throws: ``BrokerError`` with the code `storeUnusable` if there is no file, or not a database of this version.
     public init(path: String) throws(BrokerError) {
         guard (SQLiteMessageStore.fileSize(path) ?? 0) > 0 else {
             throw BrokerError(.storeUnusable, "There is no database at '\(path)': give its path with --database.")
         }
+        try SQLiteFailure.checkFolder(of: path)
         self.path = path
+        file = SQLiteMessageStore.file(of: path)
         try read { try SQLiteSchema.verify($0) }
     }
 
@@ -23,8 +27,8 @@ public struct DatabaseTools: Sendable {
     /// What is in the database.
     public func statistics() throws(BrokerError) -> DatabaseStatistics {
         let sizes = StoreSizes(
-            database: SQLiteMessageStore.fileSize(path) ?? 0,
-            writeAheadLog: SQLiteMessageStore.fileSize(path + "-wal") ?? 0
+            database: SQLiteMessageStore.fileSize(file) ?? 0,
+            writeAheadLog: SQLiteMessageStore.fileSize(file + "-wal") ?? 0
         )
         return try read { try DatabaseStatistics($0, sizes) }
     }
@@ -43,13 +47,13 @@ public struct DatabaseTools: Sendable {
         guard !FileManager.default.fileExists(atPath: destination) else {
             throw BrokerError(.storeUnusable, "There is a file at '\(destination)' already: give another path.")
         }
-        try SQLiteFailure.checkFolder(of: destination)
+        try SQLiteFailure.checkFolder(of: destination, option: "--output")
         // A copy that was broken off must not look like a whole one.
         let partial = destination + "-partial"
         for suffix in ["", "-wal", "-shm"] { try? FileManager.default.removeItem(atPath: partial + suffix) }
         defer { try? FileManager.default.removeItem(atPath: partial) }
         do {
-            let source = try Self.connect(path, readonly: true)
+            let source = try Self.connect(file, readonly: true)
             let copy = try DatabaseQueue(path: partial)
             try source.backup(to: copy)
             let epoch = try copy.write { try SQLiteSchema.renewEpoch($0) }
@@ -72,8 +76,8 @@ public struct DatabaseTools: Sendable {
     /// - Returns: The size before and after, in bytes.
     /// - Throws: ``BrokerError``: `storeUnavailable` if a server runs and `full` was asked for.
     public func vacuum(full: Bool = false) async throws(BrokerError) -> (before: Int, after: Int) {
-        let before = SQLiteMessageStore.fileSize(path) ?? 0
-        if let lock = try? DatabaseLock(forDatabaseAt: path) {
+        let before = SQLiteMessageStore.fileSize(file) ?? 0
+        if let lock = try? DatabaseLock(forDatabaseAt: file) {
             lock.release()
             let store = try SQLiteMessageStore(path: path)
             let outcome = Result { try Self.vacuum(store.database, full: full) }
@@ -87,14 +91,14 @@ public struct DatabaseTools: Sendable {
                 )
             }
             do {
-                let queue = try Self.connect(path, readonly: false)
+                let queue = try Self.connect(file, readonly: false)
                 try Self.vacuum(queue, full: false)
                 try queue.close()
             } catch {
                 throw SQLiteFailure.changing(error)
             }
         }
-        return (before, SQLiteMessageStore.fileSize(path) ?? 0)
+        return (before, SQLiteMessageStore.fileSize(file) ?? 0)
     }
 
     private static func vacuum(_ database: any DatabaseWriter, full: Bool) throws {
@@ -110,7 +114,7 @@ public struct DatabaseTools: Sendable {
 
     func read<Value>(_ body: (Database) throws -> Value) throws(BrokerError) -> Value {
         do {
-            return try Self.connect(path, readonly: true).read(body)
+            return try Self.connect(file, readonly: true).read(body)
         } catch let error as BrokerError {
             throw error
         } catch {

@@ -3,18 +3,19 @@ import GRDB
 
 /// SQLite's result codes as sentences for an operator.
 enum SQLiteFailure {
-    static func checkFolder(of path: String) throws(BrokerError) {
+    /// - Parameter option: What the path was given with.
+    static func checkFolder(of path: String, option: String = "--database") throws(BrokerError) {
         let folder = URL(fileURLWithPath: path).deletingLastPathComponent().path
         var isFolder: ObjCBool = false
         guard FileManager.default.fileExists(atPath: folder, isDirectory: &isFolder), isFolder.boolValue else {
             throw BrokerError(
                 .storeUnusable,
-                "The folder '\(folder)' of the database does not exist: create it, or give another path with --database."
+                "The folder '\(folder)' of the database does not exist: create it, or give another path with \(option)."
             )
         }
         var isDirectory: ObjCBool = false
         if FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory), isDirectory.boolValue {
-            throw BrokerError(.storeUnusable, "'\(path)' is a folder: give the path of a file with --database.")
+            throw BrokerError(.storeUnusable, "'\(path)' is a folder: give the path of a file with \(option).")
         }
     }
 

@@ -82,7 +82,7 @@ public final class SQLiteMessageStore: MessageStore {
 
     /// The file that a path leads to: SQLite puts the write-ahead log there, and two servers that come by different paths
     /// must meet at one lock.
-    private static func file(of path: String) -> String {
+    static func file(of path: String) -> String {
         guard (try? FileManager.default.destinationOfSymbolicLink(atPath: path)) != nil else { return path }
         return URL(fileURLWithPath: path).resolvingSymlinksInPath().path
     }

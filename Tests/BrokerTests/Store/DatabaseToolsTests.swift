@@ -77,6 +77,19 @@ struct DatabaseToolsTests {
         }
     }
 
+    @Test func `a symbolic link is as good as the file that it leads to`() async throws {
+        try await Self.run { folder, log, _ in
+            let link = folder.path + "/link.sqlite"
+            try FileManager.default.createSymbolicLink(atPath: link, withDestinationPath: folder.database)
+            let tools = try DatabaseTools(path: link)
+            #expect(try tools.statistics().sizes == log.store.sizes())
+            #expect(try tools.check().isEmpty)
+            _ = try await tools.vacuum()
+            try tools.backup(to: folder.path + "/copy.sqlite")
+            #expect(!FileManager.default.fileExists(atPath: link + "-lock"))
+        }
+    }
+
     @Test func `a full vacuum of a database that is closed keeps messages and epoch`() async throws {
         try await StoreFolder.with { folder in
             let epoch = try await folder.run { log in
@@ -113,6 +126,16 @@ struct DatabaseToolsTests {
             try folder.write(Data("no database, but more than nothing".utf8))
             let error = #expect(throws: BrokerError.self) { try DatabaseTools(path: folder.database) }
             #expect(error?.code == .storeUnusable)
+            let isFolder = #expect(throws: BrokerError.self) { try DatabaseTools(path: folder.path) }
+            #expect(isFolder?.message.contains("is a folder") == true)
+        }
+    }
+
+    @Test func `a backup needs a folder to go to`() async throws {
+        try await Self.run { folder, _, tools in
+            let error = #expect(throws: BrokerError.self) { try tools.backup(to: folder.path + "/none/copy.sqlite") }
+            #expect(error?.message.contains("--output") == true)
+            #expect(error?.message.contains("--database") == false)
         }
     }
 }
