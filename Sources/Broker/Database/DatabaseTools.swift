@@ -53,7 +53,7 @@ public struct DatabaseTools: Sendable {
         for suffix in ["", "-wal", "-shm"] { try? FileManager.default.removeItem(atPath: partial + suffix) }
         defer { try? FileManager.default.removeItem(atPath: partial) }
         do {
-            let source = try Self.connect(file, readonly: true)
+            let source = try connectForReading()
             let copy = try DatabaseQueue(path: partial)
             try source.backup(to: copy)
             let epoch = try copy.write { try SQLiteSchema.renewEpoch($0) }
@@ -91,7 +91,7 @@ public struct DatabaseTools: Sendable {
                 )
             }
             do {
-                let queue = try Self.connect(file, readonly: false)
+                let queue = try Self.connect(file, readonly: false, keepsLog: true)
                 try Self.vacuum(queue, full: false)
                 try queue.close()
             } catch {
@@ -114,7 +114,7 @@ public struct DatabaseTools: Sendable {
 
     func read<Value>(_ body: (Database) throws -> Value) throws(BrokerError) -> Value {
         do {
-            return try Self.connect(file, readonly: true).read(body)
+            return try connectForReading().read(body)
         } catch let error as BrokerError {
             throw error
         } catch {
@@ -122,11 +122,17 @@ public struct DatabaseTools: Sendable {
         }
     }
 
-    private static func connect(_ path: String, readonly: Bool) throws -> DatabaseQueue {
+    /// Leaves the folder as it is. Where there is a log, this must not be the last to close it: a server that was killed
+    /// would find it gone. Where there is none, a connection that only reads would leave an empty one behind.
+    private func connectForReading() throws -> DatabaseQueue {
+        try Self.connect(file, readonly: FileManager.default.fileExists(atPath: file + "-wal"))
+    }
+
+    private static func connect(_ path: String, readonly: Bool, keepsLog: Bool = false) throws -> DatabaseQueue {
         var configuration = Configuration()
         configuration.readonly = readonly
         configuration.busyMode = .timeout(5)
-        if !readonly {
+        if keepsLog {
             // Should the server end meanwhile, the last connection to close would remove the log: the next server could not
             // tell that nothing of it is lost.
             configuration.prepareDatabase { db in

@@ -101,6 +101,8 @@ public final class SQLiteMessageStore: MessageStore {
                     done.resume(
                         with: Result {
                             let isWhole = self.finishLog()
+                            // They only read: as the last to be closed they would leave the write-ahead log there.
+                            (self.database as? DatabasePool)?.invalidateReadOnlyConnections()
                             try self.database.close()
                             self.recordClosing(isWhole: isWhole)
                         }

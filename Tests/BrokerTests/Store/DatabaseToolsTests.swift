@@ -90,6 +90,23 @@ struct DatabaseToolsTests {
         }
     }
 
+    @Test func `a database that no server has open stays alone in its folder`() async throws {
+        try await StoreFolder.with { folder in
+            try await folder.run { log in
+                _ = try await log.publish(.test("1"))
+                _ = try await log.history()
+            }
+            let files = ["test.sqlite", "test.sqlite-lock"]
+            #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path).sorted() == files)
+            let bytes = try folder.bytes()
+            let tools = try DatabaseTools(path: folder.database)
+            #expect(try tools.statistics().messages == 1)
+            #expect(try tools.check().isEmpty)
+            #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path).sorted() == files)
+            #expect(try folder.bytes() == bytes)
+        }
+    }
+
     @Test func `a full vacuum of a database that is closed keeps messages and epoch`() async throws {
         try await StoreFolder.with { folder in
             let epoch = try await folder.run { log in
