@@ -67,49 +67,6 @@ public struct DatabaseTools: Sendable {
         }
     }
 
-    // MARK: Vacuum
-
-    /// Gives the free pages of the file back to the file system.
-    ///
-    /// - Parameter full: Write the whole file anew, as small as can be, instead of cutting free pages off. Needs as much
-    ///   space again, and the database for itself.
-    /// - Returns: The size before and after, in bytes.
-    /// - Throws: ``BrokerError``: `storeUnavailable` if a server runs and `full` was asked for.
-    public func vacuum(full: Bool = false) async throws(BrokerError) -> (before: Int, after: Int) {
-        let before = SQLiteMessageStore.fileSize(file) ?? 0
-        if let lock = try? DatabaseLock(forDatabaseAt: file) {
-            lock.release()
-            let store = try SQLiteMessageStore(path: path)
-            let outcome = Result { try Self.vacuum(store.database, full: full) }
-            try await store.close()
-            do { try outcome.get() } catch { throw SQLiteFailure.changing(error) }
-        } else {
-            guard !full else {
-                throw BrokerError(
-                    .storeUnavailable,
-                    "A server has the database open: stop it first, or vacuum without --full while it runs."
-                )
-            }
-            do {
-                let queue = try Self.connect(file, readonly: false, keepsLog: true)
-                try Self.vacuum(queue, full: false)
-                try queue.close()
-            } catch {
-                throw SQLiteFailure.changing(error)
-            }
-        }
-        return (before, SQLiteMessageStore.fileSize(file) ?? 0)
-    }
-
-    private static func vacuum(_ database: any DatabaseWriter, full: Bool) throws {
-        if full { return try database.vacuum() }
-        // Small transactions: a server that runs gets its turn between them.
-        while try database.writeWithoutTransaction({ db in
-            try db.execute(sql: "PRAGMA incremental_vacuum(256)")
-            return try Int.fetchOne(db, sql: "PRAGMA freelist_count") ?? 0
-        }) > 0 {}
-    }
-
     // MARK: Connections
 
     func read<Value>(_ body: (Database) throws -> Value) throws(BrokerError) -> Value {
@@ -128,7 +85,7 @@ public struct DatabaseTools: Sendable {
         try Self.connect(file, readonly: FileManager.default.fileExists(atPath: file + "-wal"))
     }
 
-    private static func connect(_ path: String, readonly: Bool, keepsLog: Bool = false) throws -> DatabaseQueue {
+    static func connect(_ path: String, readonly: Bool, keepsLog: Bool = false) throws -> DatabaseQueue {
         var configuration = Configuration()
         configuration.readonly = readonly
         configuration.busyMode = .timeout(5)

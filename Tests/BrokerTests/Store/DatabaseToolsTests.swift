@@ -1,5 +1,6 @@
 import Broker
 import Foundation
+import GRDB
 import Testing
 
 /// All of it while a server has the database open, unless a test says otherwise.
@@ -69,11 +70,35 @@ struct DatabaseToolsTests {
             #expect(try tools.statistics().freeBytes > 4_000_000)
             let error = await #expect(throws: BrokerError.self) { try await tools.vacuum(full: true) }
             #expect(error?.message.contains("stop it first") == true)
-            _ = try await tools.vacuum()
+            let sizes = try await tools.vacuum()
+            #expect(sizes.before > 2_000_000)
+            #expect(sizes.pending == 0)
+            #expect(sizes.after < 500_000)
+            #expect(sizes.after == (try log.store.sizes().database))
             #expect(try tools.statistics().freeBytes == 0)
             _ = try await log.publish(.test("after"))
             #expect(try await log.texts() == ["after"])
             #expect(try tools.check() == [])
+        }
+    }
+
+    @Test func `a vacuum tells what a reader holds back`() async throws {
+        try await Self.run { folder, log, tools in
+            let text = String(repeating: "x", count: 100_000)
+            for _ in 0..<50 { _ = try await log.publish(.test(text)) }
+            try await folder.checkpoint()
+            let reader = try folder.otherConnection()
+            try await reader.writeWithoutTransaction { db in
+                try db.execute(sql: "BEGIN")
+                _ = try Int.fetchOne(db, sql: "SELECT count(*) FROM messages")
+            }
+            try await log.purge(.test)
+            let held = try await tools.vacuum()
+            #expect(held.pending > 4_000_000)
+            try await reader.writeWithoutTransaction { db in try db.execute(sql: "COMMIT") }
+            let sizes = try await tools.vacuum()
+            #expect(sizes.pending == 0)
+            #expect(sizes.after == held.after - held.pending)
         }
     }
 
