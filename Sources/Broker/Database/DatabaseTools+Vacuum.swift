@@ -1,5 +1,6 @@
 import GRDB
 import GRDBSQLite
+public import Logging
 
 extension DatabaseTools {
     /// The size of a database file, in bytes.
@@ -13,15 +14,20 @@ extension DatabaseTools {
 
     /// Gives the free pages of the file back to the file system.
     ///
-    /// - Parameter full: Write the whole file anew, as small as can be, instead of cutting free pages off. Needs as much
-    ///   space again, and the database for itself.
+    /// - Parameters:
+    ///   - full: Write the whole file anew, as small as can be, instead of cutting free pages off. Needs as much space
+    ///     again, and the database for itself.
+    ///   - logger: Told if the database gets a new epoch: without a server, it is opened as one does.
     /// - Throws: ``BrokerError``: `storeUnavailable` if a server runs and `full` was asked for.
-    public func vacuum(full: Bool = false) async throws(BrokerError) -> Vacuumed {
+    public func vacuum(
+        full: Bool = false,
+        logger: Logger = Logger(label: "notify.store", factory: { _ in SwiftLogNoOpLogHandler() })
+    ) async throws(BrokerError) -> Vacuumed {
         let before = SQLiteMessageStore.fileSize(file) ?? 0
         var size = 0
         if let lock = try? DatabaseLock(forDatabaseAt: file) {
             lock.release()
-            let store = try SQLiteMessageStore(path: path)
+            let store = try SQLiteMessageStore(path: path, configuration: .init(logger: logger))
             let outcome = Result { try Self.vacuum(store.database, full: full) }
             try await store.close()
             do { try outcome.get() } catch { throw SQLiteFailure.changing(error) }

@@ -201,6 +201,17 @@ struct EpochTests {
         }
     }
 
+    @Test func `a vacuum tells of the new epoch that it draws`() async throws {
+        try await Self.killed(.normal) { folder, epoch in
+            let record = LogRecord()
+            _ = try await DatabaseTools(path: folder.database).vacuum(logger: record.logger)
+            #expect(record.all.count { $0.hasPrefix("warning") && $0.contains("new epoch") } == 1)
+            let found = try await folder.run(.init(logger: record.logger)) { log in log.store.epoch }
+            #expect(found != epoch)
+            #expect(record.all.count == 1)
+        }
+    }
+
     @Test func `a server that ends during a vacuum keeps its epoch`() async throws {
         try await Self.killed { folder, epoch in
             // The vacuum meets a server, whose connections are gone when its own is closed.

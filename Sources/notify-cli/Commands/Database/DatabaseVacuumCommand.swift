@@ -1,5 +1,6 @@
 import ArgumentParser
 import Broker
+import Logging
 
 /// `notify-cli database vacuum`: gives free space back.
 struct DatabaseVacuumCommand: AsyncParsableCommand {
@@ -43,7 +44,10 @@ struct DatabaseVacuumCommand: AsyncParsableCommand {
             let settings = try options.configuration.settings()
             let isFull = try settings.bool(.full, option: full ? true : nil) ?? false
             let tools = try options.tools(settings)
-            let sizes = try await tools.vacuum(full: isFull)
+            let sizes = try await tools.vacuum(
+                full: isFull,
+                logger: Logger(label: "notify", factory: { StreamLogHandler.standardError(label: $0) })
+            )
             var text = "\(tools.path) had \(sizes.before.sizeText), and has \(sizes.after.sizeText)."
             if sizes.pending > 0 {
                 text += " Another \(sizes.pending.sizeText) go when those who read now are done."
