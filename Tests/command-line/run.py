@@ -314,7 +314,8 @@ def a_database_is_looked_after_while_its_server_runs(binary, folder):
         assert damaged.count(b"needle") >= 100
         copy.write_bytes(damaged.replace(b"needle", b"nEedle", 1))
         check = database("check", "--json", at=copy)
-        assert check.returncode == 1 and "is damaged" in check.stderr, check.stderr
+        assert check.returncode == 1 and "delete them" in check.stderr, check.stderr
+        assert "backup" not in check.stdout + check.stderr, check.stdout + check.stderr
         assert len(json.loads(check.stdout)["findings"]) == 1, check.stdout
     finally:
         server.end()

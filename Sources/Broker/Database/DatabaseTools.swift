@@ -1,5 +1,6 @@
 import Foundation
 import GRDB
+import GRDBSQLite
 
 /// What an operator does with a database file, also while a server has it open in another process.
 ///
@@ -7,13 +8,17 @@ import GRDB
 /// read, `check` and `backup` for as long as reading the whole file takes.
 public struct DatabaseTools: Sendable {
     public let path: String
+    /// The file that it leads to.
+    let file: String
 
     /// - Throws: ``BrokerError`` with the code `storeUnusable` if there is no file, or not a database of this version.
     public init(path: String) throws(BrokerError) {
         guard (SQLiteMessageStore.fileSize(path) ?? 0) > 0 else {
             throw BrokerError(.storeUnusable, "There is no database at '\(path)': give its path with --database.")
         }
+        try SQLiteFailure.checkFolder(of: path)
         self.path = path
+        file = SQLiteMessageStore.file(of: path)
         try read { try SQLiteSchema.verify($0) }
     }
 
@@ -22,8 +27,8 @@ public struct DatabaseTools: Sendable {
     /// What is in the database.
     public func statistics() throws(BrokerError) -> DatabaseStatistics {
         let sizes = StoreSizes(
-            database: SQLiteMessageStore.fileSize(path) ?? 0,
-            writeAheadLog: SQLiteMessageStore.fileSize(path + "-wal") ?? 0
+            database: SQLiteMessageStore.fileSize(file) ?? 0,
+            writeAheadLog: SQLiteMessageStore.fileSize(file + "-wal") ?? 0
         )
         return try read { try DatabaseStatistics($0, sizes) }
     }
@@ -42,13 +47,13 @@ public struct DatabaseTools: Sendable {
         guard !FileManager.default.fileExists(atPath: destination) else {
             throw BrokerError(.storeUnusable, "There is a file at '\(destination)' already: give another path.")
         }
-        try SQLiteFailure.checkFolder(of: destination)
+        try SQLiteFailure.checkFolder(of: destination, option: "--output")
         // A copy that was broken off must not look like a whole one.
         let partial = destination + "-partial"
         for suffix in ["", "-wal", "-shm"] { try? FileManager.default.removeItem(atPath: partial + suffix) }
         defer { try? FileManager.default.removeItem(atPath: partial) }
         do {
-            let source = try Self.connect(path, readonly: true)
+            let source = try connectForReading()
             let copy = try DatabaseQueue(path: partial)
             try source.backup(to: copy)
             let epoch = try copy.write { try SQLiteSchema.renewEpoch($0) }
@@ -62,54 +67,11 @@ public struct DatabaseTools: Sendable {
         }
     }
 
-    // MARK: Vacuum
-
-    /// Gives the free pages of the file back to the file system.
-    ///
-    /// - Parameter full: Write the whole file anew, as small as can be, instead of cutting free pages off. Needs as much
-    ///   space again, and the database for itself.
-    /// - Returns: The size before and after, in bytes.
-    /// - Throws: ``BrokerError``: `storeUnavailable` if a server runs and `full` was asked for.
-    public func vacuum(full: Bool = false) async throws(BrokerError) -> (before: Int, after: Int) {
-        let before = SQLiteMessageStore.fileSize(path) ?? 0
-        if let lock = try? DatabaseLock(forDatabaseAt: path) {
-            lock.release()
-            let store = try SQLiteMessageStore(path: path)
-            let outcome = Result { try Self.vacuum(store.database, full: full) }
-            try await store.close()
-            do { try outcome.get() } catch { throw SQLiteFailure.changing(error) }
-        } else {
-            guard !full else {
-                throw BrokerError(
-                    .storeUnavailable,
-                    "A server has the database open: stop it first, or vacuum without --full while it runs."
-                )
-            }
-            do {
-                let queue = try Self.connect(path, readonly: false)
-                try Self.vacuum(queue, full: false)
-                try queue.close()
-            } catch {
-                throw SQLiteFailure.changing(error)
-            }
-        }
-        return (before, SQLiteMessageStore.fileSize(path) ?? 0)
-    }
-
-    private static func vacuum(_ database: any DatabaseWriter, full: Bool) throws {
-        if full { return try database.vacuum() }
-        // Small transactions: a server that runs gets its turn between them.
-        while try database.writeWithoutTransaction({ db in
-            try db.execute(sql: "PRAGMA incremental_vacuum(256)")
-            return try Int.fetchOne(db, sql: "PRAGMA freelist_count") ?? 0
-        }) > 0 {}
-    }
-
     // MARK: Connections
 
     func read<Value>(_ body: (Database) throws -> Value) throws(BrokerError) -> Value {
         do {
-            return try Self.connect(path, readonly: true).read(body)
+            return try connectForReading().read(body)
         } catch let error as BrokerError {
             throw error
         } catch {
@@ -117,10 +79,24 @@ public struct DatabaseTools: Sendable {
         }
     }
 
-    private static func connect(_ path: String, readonly: Bool) throws -> DatabaseQueue {
+    /// Leaves the folder as it is. Where there is a log, this must not be the last to close it: a server that was killed
+    /// would find it gone. Where there is none, a connection that only reads would leave an empty one behind.
+    private func connectForReading() throws -> DatabaseQueue {
+        try Self.connect(file, readonly: FileManager.default.fileExists(atPath: file + "-wal"))
+    }
+
+    static func connect(_ path: String, readonly: Bool, keepsLog: Bool = false) throws -> DatabaseQueue {
         var configuration = Configuration()
         configuration.readonly = readonly
         configuration.busyMode = .timeout(5)
+        if keepsLog {
+            // Should the server end meanwhile, the last connection to close would remove the log: the next server could not
+            // tell that nothing of it is lost.
+            configuration.prepareDatabase { db in
+                var isKept: CInt = 1
+                sqlite3_file_control(db.sqliteConnection, nil, SQLITE_FCNTL_PERSIST_WAL, &isKept)
+            }
+        }
         return try DatabaseQueue(path: path, configuration: configuration)
     }
 }

@@ -83,6 +83,14 @@ enum EpochDoubt: Hashable {
     case olderDatabase
     /// It ran with `normal` durability, and was not closed.
     case unflushed
+    /// There is no database any more.
+    case missing
+
+    /// About a database that was just made.
+    init?(aboutNewBeside record: CommitRecord?) {
+        guard let record, record.sequence > 0 else { return nil }
+        self = .missing
+    }
 
     /// - Parameters:
     ///   - record: What was read beside the database.
@@ -114,6 +122,7 @@ enum EpochDoubt: Hashable {
         case .otherDatabase: "another database was here before"
         case .damagedLog: "its write-ahead log is damaged, and the last messages may be gone"
         case .olderDatabase: "it is older than what was published from it"
+        case .missing: "it is empty, and the one that was here, with messages in it, is gone"
         case .unflushed: "it ran with normal durability and was not closed, and the last messages may be gone"
         }
     }

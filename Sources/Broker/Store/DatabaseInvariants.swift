@@ -35,11 +35,13 @@ extension DatabaseInvariants {
 
     /// Messages of one stretch that are not as they were stored.
     ///
-    /// - Returns: A sentence for each, and where the stretch ends; nil at the end of all.
-    static func damagedMessages(_ db: Database, after: Int64) throws -> (findings: [String], last: Int64?) {
+    /// - Returns: A finding for each, and where the stretch ends; nil at the end of all.
+    static func damagedMessages(_ db: Database, after: Int64) throws
+        -> (findings: [DatabaseFinding], last: Int64?)
+    {
         let epoch = try SQLiteSchema.epoch(db)
         var names: [Int64: GroupName] = [:]
-        var findings: [String] = []
+        var findings: [DatabaseFinding] = []
         var last: Int64?
         let rows = try Row.fetchCursor(
             db,
@@ -47,7 +49,8 @@ extension DatabaseInvariants {
             arguments: [after]
         )
         while let row = try rows.next() {
-            last = try row.value(0)
+            let sequence = try row.value(0, as: Int64.self)
+            last = sequence
             let group = try row.value(1, as: Int64.self)
             if names[group] == nil {
                 let name = try String.fetchOne(db, sql: "SELECT name FROM groups WHERE id = ?", arguments: [group])
@@ -55,8 +58,10 @@ extension DatabaseInvariants {
             }
             do {
                 _ = try StoredMessage.read(row, StoredMessage.data(row), in: names[group], epoch: epoch)
-            } catch let error as BrokerError {
-                findings.append(error.message)
+            } catch is BrokerError {
+                let id = MessageID(epoch: epoch, sequence: sequence)
+                let place = names[group].map { "in the group \($0.description.quotedForPeople)" } ?? "in no group"
+                findings.append(DatabaseFinding("the message \(id) \(place) was damaged on the disk", message: id))
             }
         }
         return (findings, last)

@@ -3,18 +3,19 @@ import GRDB
 
 /// SQLite's result codes as sentences for an operator.
 enum SQLiteFailure {
-    static func checkFolder(of path: String) throws(BrokerError) {
+    /// - Parameter option: What the path was given with.
+    static func checkFolder(of path: String, option: String = "--database") throws(BrokerError) {
         let folder = URL(fileURLWithPath: path).deletingLastPathComponent().path
         var isFolder: ObjCBool = false
         guard FileManager.default.fileExists(atPath: folder, isDirectory: &isFolder), isFolder.boolValue else {
             throw BrokerError(
                 .storeUnusable,
-                "The folder '\(folder)' of the database does not exist: create it, or give another path with --database."
+                "The folder '\(folder)' of the database does not exist: create it, or give another path with \(option)."
             )
         }
         var isDirectory: ObjCBool = false
         if FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory), isDirectory.boolValue {
-            throw BrokerError(.storeUnusable, "'\(path)' is a folder: give the path of a file with --database.")
+            throw BrokerError(.storeUnusable, "'\(path)' is a folder: give the path of a file with \(option).")
         }
     }
 
@@ -35,6 +36,15 @@ enum SQLiteFailure {
                 "The database '\(path)' cannot be used."
             }
         return BrokerError(.storeUnusable, sentence, underlying: error)
+    }
+
+    /// There is a write-ahead log without its database.
+    static func missing(_ path: String) -> BrokerError {
+        BrokerError(
+            .storeUnusable,
+            "The database '\(path)' is gone or empty, but its write-ahead log is there: put the file back. If it is lost, "
+                + "move '\(path)-wal' away, then restore a backup or begin with an empty database."
+        )
     }
 
     /// - Parameter finding: What is wrong, for the log.

@@ -36,21 +36,28 @@ extension SQLiteMessageStore {
         let lock = try DatabaseLock(forDatabaseAt: path)
         let record = lock.record()
         let isNew = (fileSize(path) ?? 0) == 0
+        // SQLite would remove it.
+        if isNew, (fileSize(path + "-wal") ?? 0) > 0 { throw SQLiteFailure.missing(path) }
         // Before SQLite opens it, which ends the log where it finds it damaged.
-        let isLogIntact = record?.position.map { WriteAheadLogFile(ofDatabaseAt: path)?.reaches($0) ?? false } ?? true
+        let trace = record?.position.map { WriteAheadLogFile(ofDatabaseAt: path)?.trace(of: $0) ?? .lost } ?? .whole
         let pool = try DatabasePool(path: path, configuration: databaseConfiguration(configuration))
         try pool.writeWithoutTransaction { db in
             try SQLiteSchema.verify(db)
             try setUp(db, configuration.durability, frames)
         }
-        let isTrusted = isLogIntact && record != nil
+        // How far a log goes that began anew, no record tells.
+        let isTrusted = trace == .whole && record != nil
         if !isNew, !isTrusted || (fileSize(path) ?? 0) <= checkedSize { try checkStructure(of: pool, path) }
         try SQLiteSchema.migrate(pool)
         // Damage to the log can only take messages then, never the tables.
         if isNew { try pool.writeWithoutTransaction { _ = try $0.checkpoint(.truncate) } }
         var epoch = try pool.read { try SQLiteSchema.epoch($0) }
         let newest = try pool.read { try newestSequence($0) }
-        if !isNew, let doubt = EpochDoubt(record: record, epoch: epoch, newest: newest, isLogIntact: isLogIntact) {
+        let doubt =
+            isNew
+            ? EpochDoubt(aboutNewBeside: record)
+            : EpochDoubt(record: record, epoch: epoch, newest: newest, isLogIntact: trace != .lost)
+        if let doubt {
             if isTrusted, doubt != .unflushed { try checkStructure(of: pool, path) }
             try pool.read { try checkCounts($0, path) }
             epoch = try pool.write { try SQLiteSchema.renewEpoch($0) }

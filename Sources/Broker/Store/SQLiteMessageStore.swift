@@ -28,12 +28,12 @@ public final class SQLiteMessageStore: MessageStore {
     /// Opens the database, makes it if there is none, and brings its schema up to date.
     ///
     /// Where ids could come twice, it draws a new ``epoch`` first, and logs why: the write-ahead log is damaged, the
-    /// file was copied or is older than what was published, or it was not closed in ``Durability/normal``. Its structure
-    /// is checked then, and always in files of up to 64 MiB.
+    /// file was copied, is gone or is older than what was published, or it was not closed in ``Durability/normal``. Its
+    /// structure is checked then, and always in files of up to 64 MiB.
     ///
     /// - Throws: ``BrokerError`` with the code `storeUnusable`, and a sentence on what to do: the folder is missing, the
-    ///   file is no SQLite database, it is damaged, it belongs to another program or a newer version, another server has
-    ///   it open, or it cannot be written.
+    ///   file is gone but its write-ahead log is there, it is no SQLite database, it is damaged, it belongs to another
+    ///   program or a newer version, another server has it open, or it cannot be written.
     public init(path: String, configuration: Configuration = Configuration()) throws(BrokerError) {
         let opened: Opened
         let file = Self.file(of: path)
@@ -82,7 +82,7 @@ public final class SQLiteMessageStore: MessageStore {
 
     /// The file that a path leads to: SQLite puts the write-ahead log there, and two servers that come by different paths
     /// must meet at one lock.
-    private static func file(of path: String) -> String {
+    static func file(of path: String) -> String {
         guard (try? FileManager.default.destinationOfSymbolicLink(atPath: path)) != nil else { return path }
         return URL(fileURLWithPath: path).resolvingSymlinksInPath().path
     }
@@ -101,6 +101,8 @@ public final class SQLiteMessageStore: MessageStore {
                     done.resume(
                         with: Result {
                             let isWhole = self.finishLog()
+                            // They only read: as the last to be closed they would leave the write-ahead log there.
+                            (self.database as? DatabasePool)?.invalidateReadOnlyConnections()
                             try self.database.close()
                             self.recordClosing(isWhole: isWhole)
                         }

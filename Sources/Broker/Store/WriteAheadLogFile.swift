@@ -34,31 +34,53 @@ final class WriteAheadLogFile: Sendable {
         return WriteAheadLogPosition(frames: frames, salt: header.word64(at: 8), checksum: header.word64(at: 16))
     }
 
-    /// Whether everything that was committed up to a position is still there, or has been moved to the database since.
+    /// What a log tells of a commit that ended at a position of it.
+    enum Trace {
+        /// Everything up to the commit is there.
+        case whole
+        /// The log began anew since: everything up to the commit is in the database.
+        case moved
+        /// The log was damaged or cut, or another one is there.
+        case lost
+    }
+
+    /// Looks for a commit that was recorded.
     ///
     /// Goes over the checksums as SQLite's recovery does: some ten milliseconds for a log of the usual size.
-    func reaches(_ position: WriteAheadLogPosition) -> Bool {
-        guard let header = read(Self.headerSize, at: 0) else { return false }
+    func trace(of position: WriteAheadLogPosition) -> Trace {
+        guard let header = read(Self.headerSize, at: 0) else { return .lost }
         let salt = header.word64(at: 16)
         let pageSize = Int(header.word32(at: 8))
         var sum = RunningChecksum(isBigEndian: header[3] & 1 == 1)
         sum.add(header[..<24])
-        guard (512...65_536).contains(pageSize), sum.value == header.word64(at: 24) else { return false }
-        // The log began anew with a commit that was not recorded any more: everything before is in the database.
-        if UInt32(truncatingIfNeeded: salt >> 32) == UInt32(truncatingIfNeeded: position.salt >> 32) &+ 1 {
-            return true
-        }
-        guard salt == position.salt else { return false }
+        guard (512...65_536).contains(pageSize), sum.value == header.word64(at: 24) else { return .lost }
+        if Self.isBegunAnew(salt, after: position.salt) { return .moved }
+        guard salt == position.salt else { return .lost }
         for frame in 0..<position.frames {
             let offset = Self.headerSize + frame * (Self.frameHeaderSize + pageSize)
             guard let bytes = read(Self.frameHeaderSize + pageSize, at: offset), bytes.word64(at: 8) == salt else {
-                return false
+                return .lost
             }
             sum.add(bytes[..<8])
             sum.add(bytes[Self.frameHeaderSize...])
-            guard sum.value == bytes.word64(at: 16) else { return false }
+            guard sum.value == bytes.word64(at: 16) else { return .lost }
         }
-        return sum.value == position.checksum
+        return sum.value == position.checksum ? .whole : .lost
+    }
+
+    /// Whether a log with the one salt continues, from its top, the log with the other.
+    ///
+    /// SQLite begins a log anew only when all of it is in the database and flushed, and counts the first half of the salt up
+    /// by one each time. Another process, such as a vacuum, does so often without a commit of ours in between, and every
+    /// one of these logs tells the same: what was recorded is in the database, also if the server has ended by then, or
+    /// if such a later log was cut itself. A log that somebody deleted is followed by one with random salts, which the
+    /// bound keeps apart: it is far more than a vacuum of a hundred gigabytes needs.
+    ///
+    /// Not seen: a log that was damaged first, and that another process began anew from what was left. That publishes
+    /// are missing is told by their ids then (``EpochDoubt/olderDatabase``).
+    static func isBegunAnew(_ salt: UInt64, after former: UInt64) -> Bool {
+        let distance = UInt32(truncatingIfNeeded: salt >> 32) &- UInt32(truncatingIfNeeded: former >> 32)
+        return (1...65_536).contains(distance)
     }
 
     private func read(_ count: Int, at offset: Int) -> [UInt8]? {

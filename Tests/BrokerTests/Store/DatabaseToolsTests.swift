@@ -1,5 +1,6 @@
 import Broker
 import Foundation
+import GRDB
 import Testing
 
 /// All of it while a server has the database open, unless a test says otherwise.
@@ -69,11 +70,65 @@ struct DatabaseToolsTests {
             #expect(try tools.statistics().freeBytes > 4_000_000)
             let error = await #expect(throws: BrokerError.self) { try await tools.vacuum(full: true) }
             #expect(error?.message.contains("stop it first") == true)
-            _ = try await tools.vacuum()
+            let sizes = try await tools.vacuum()
+            #expect(sizes.before > 2_000_000)
+            #expect(sizes.pending == 0)
+            #expect(sizes.after < 500_000)
+            #expect(sizes.after == (try log.store.sizes().database))
             #expect(try tools.statistics().freeBytes == 0)
             _ = try await log.publish(.test("after"))
             #expect(try await log.texts() == ["after"])
             #expect(try tools.check() == [])
+        }
+    }
+
+    @Test func `a vacuum tells what a reader holds back`() async throws {
+        try await Self.run { folder, log, tools in
+            let text = String(repeating: "x", count: 100_000)
+            for _ in 0..<50 { _ = try await log.publish(.test(text)) }
+            try await folder.checkpoint()
+            let reader = try folder.otherConnection()
+            try await reader.writeWithoutTransaction { db in
+                try db.execute(sql: "BEGIN")
+                _ = try Int.fetchOne(db, sql: "SELECT count(*) FROM messages")
+            }
+            try await log.purge(.test)
+            let held = try await tools.vacuum()
+            #expect(held.pending > 4_000_000)
+            try await reader.writeWithoutTransaction { db in try db.execute(sql: "COMMIT") }
+            let sizes = try await tools.vacuum()
+            #expect(sizes.pending == 0)
+            #expect(sizes.after == held.after - held.pending)
+        }
+    }
+
+    @Test func `a symbolic link is as good as the file that it leads to`() async throws {
+        try await Self.run { folder, log, _ in
+            let link = folder.path + "/link.sqlite"
+            try FileManager.default.createSymbolicLink(atPath: link, withDestinationPath: folder.database)
+            let tools = try DatabaseTools(path: link)
+            #expect(try tools.statistics().sizes == log.store.sizes())
+            #expect(try tools.check().isEmpty)
+            _ = try await tools.vacuum()
+            try tools.backup(to: folder.path + "/copy.sqlite")
+            #expect(!FileManager.default.fileExists(atPath: link + "-lock"))
+        }
+    }
+
+    @Test func `a database that no server has open stays alone in its folder`() async throws {
+        try await StoreFolder.with { folder in
+            try await folder.run { log in
+                _ = try await log.publish(.test("1"))
+                _ = try await log.history()
+            }
+            let files = ["test.sqlite", "test.sqlite-lock"]
+            #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path).sorted() == files)
+            let bytes = try folder.bytes()
+            let tools = try DatabaseTools(path: folder.database)
+            #expect(try tools.statistics().messages == 1)
+            #expect(try tools.check().isEmpty)
+            #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path).sorted() == files)
+            #expect(try folder.bytes() == bytes)
         }
     }
 
@@ -113,6 +168,16 @@ struct DatabaseToolsTests {
             try folder.write(Data("no database, but more than nothing".utf8))
             let error = #expect(throws: BrokerError.self) { try DatabaseTools(path: folder.database) }
             #expect(error?.code == .storeUnusable)
+            let isFolder = #expect(throws: BrokerError.self) { try DatabaseTools(path: folder.path) }
+            #expect(isFolder?.message.contains("is a folder") == true)
+        }
+    }
+
+    @Test func `a backup needs a folder to go to`() async throws {
+        try await Self.run { folder, _, tools in
+            let error = #expect(throws: BrokerError.self) { try tools.backup(to: folder.path + "/none/copy.sqlite") }
+            #expect(error?.message.contains("--output") == true)
+            #expect(error?.message.contains("--database") == false)
         }
     }
 }

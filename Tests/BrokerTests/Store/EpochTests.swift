@@ -1,6 +1,8 @@
-import Broker
 import Foundation
+import GRDB
 import Testing
+
+@testable import Broker
 
 /// Ids never come twice under one epoch, whatever happens to the files.
 @Suite(.timeLimit(.minutes(1)))
@@ -172,6 +174,85 @@ struct EpochTests {
                 #expect(log.store.epoch == epoch)
             }
         }
+    }
+
+    @Test func `a log that a vacuum beside the server began anew several times is trusted`() async throws {
+        try await StoreFolder.with { folder in
+            var copy = folder
+            let epoch = try await folder.run { log in
+                // What is left lies between free pages: to move it together takes more than one checkpoint.
+                let text = String(repeating: "x", count: 3500)
+                for _ in 0..<8 {
+                    let drafts = try (0..<1000).map { try MessageDraft.test(text, in: $0 % 2 == 0 ? .test : .other) }
+                    _ = try await log.publish(contentsOf: drafts)
+                }
+                try await log.purge(.test)
+                let salt = try folder.firstSalt()
+                _ = try await DatabaseTools(path: folder.database).vacuum()
+                #expect(try folder.firstSalt() &- salt > 1)
+                copy = try folder.crashed()
+                return log.store.epoch
+            }
+            try await copy.run { log in
+                let count = try await log.history(of: .other).count
+                #expect(count == 4000)
+                #expect(log.store.epoch == epoch)
+            }
+        }
+    }
+
+    @Test func `a vacuum tells of the new epoch that it draws`() async throws {
+        try await Self.killed(.normal) { folder, epoch in
+            let record = LogRecord()
+            _ = try await DatabaseTools(path: folder.database).vacuum(logger: record.logger)
+            #expect(record.all.count { $0.hasPrefix("warning") && $0.contains("new epoch") } == 1)
+            let found = try await folder.run(.init(logger: record.logger)) { log in log.store.epoch }
+            #expect(found != epoch)
+            #expect(record.all.count == 1)
+        }
+    }
+
+    @Test func `a server that ends during a vacuum keeps its epoch`() async throws {
+        try await Self.killed { folder, epoch in
+            // The vacuum meets a server, whose connections are gone when its own is closed.
+            let lock = try DatabaseLock(forDatabaseAt: folder.database)
+            _ = try await DatabaseTools(path: folder.database).vacuum()
+            lock.release()
+            try await folder.run { log in
+                let texts = try await log.texts()
+                #expect(texts == ["1", "2", "3", "4", "5"])
+                #expect(log.store.epoch == epoch)
+            }
+        }
+    }
+
+    /// The commit that was recorded was moved to the database before the log began anew, whatever became of it then.
+    @Test(arguments: [true, false])
+    func `a log that another process began anew, and that was cut then`(isHeaderWhole: Bool) async throws {
+        try await Self.killed { folder, epoch in
+            let copy = try await folder.otherConnection().writeWithoutTransaction { db in
+                _ = try db.checkpoint(.restart)
+                try db.execute(sql: "PRAGMA user_version = 1")
+                return try folder.crashed()
+            }
+            try copy.write(copy.bytes("-wal").prefix(isHeaderWhole ? 1000 : 20), "-wal")
+            try await copy.run { log in
+                let texts = try await log.texts()
+                #expect(texts == ["1", "2", "3", "4", "5"])
+                #expect((log.store.epoch == epoch) == isHeaderWhole)
+            }
+        }
+    }
+}
+
+extension GroupName {
+    fileprivate static let other = named("other")
+}
+
+extension StoreFolder {
+    /// The one that SQLite counts up whenever the log begins anew.
+    fileprivate func firstSalt() throws -> UInt32 {
+        try bytes("-wal")[16..<20].reduce(0) { $0 << 8 | UInt32($1) }
     }
 }
 

@@ -73,6 +73,36 @@ struct FailureTests {
         }
     }
 
+    @Test func `a commit that fails, fails for all publishers that share it`() async throws {
+        try await Self.run { _, log, sink, record in
+            let store = try #require(log.store as? SQLiteMessageStore)
+            let drafts = try ["a", String(repeating: "x", count: 100_000), "b", "c"].map { try MessageDraft.test($0) }
+            let (outcomes, arrived) = AsyncStream.makeStream(of: MessageLog.Outcome.self)
+            let pages = try await store.database.writeWithoutTransaction { db in
+                let pages = try Int.fetchOne(db, sql: "PRAGMA page_count") ?? 0
+                try db.execute(sql: "PRAGMA max_page_count = \(pages)")
+                // On the writer, which takes the next batch when this is over: all of them.
+                for draft in drafts { log.publish(draft, on: nil) { arrived.yield($0) } }
+                #expect(log.waitingPublishes == drafts.count)
+                return pages
+            }
+            var failures: [BrokerError] = []
+            for await outcome in outcomes.prefix(drafts.count) {
+                let error = #expect(throws: BrokerError.self) { try outcome.get() }
+                if let error { failures.append(error) }
+            }
+            #expect(failures.map(\.code) == drafts.map { _ in .storeUnavailable })
+            #expect(failures.allSatisfy { $0.message.contains("full") })
+            #expect(log.frontier.sequence == 1)
+            #expect(try log.store.newestSequence() == 1)
+            try await store.database.writeWithoutTransaction { db in
+                try db.execute(sql: "PRAGMA max_page_count = \(pages + 1000)")
+            }
+            // The id that the first of them would have had is the next one's.
+            try await Self.expect(log, sink, record)
+        }
+    }
+
     /// A quota, a limit of the process, a disk that fails: SQLite has one code for them all.
     @Test func `files that cannot be written are named as the cause`() {
         let error = SQLiteFailure.writing(DatabaseError(resultCode: .SQLITE_IOERR_WRITE))

@@ -58,6 +58,18 @@ struct WriteAheadLogTests {
         }
     }
 
+    @Test func `a log begins anew with the next salts`() {
+        func isBegunAnew(_ first: UInt32, after former: UInt32) -> Bool {
+            WriteAheadLogFile.isBegunAnew(UInt64(first) << 32 | 7, after: UInt64(former) << 32 | 9)
+        }
+        for (first, former) in [(1, 0), (8, 5), (0, .max), (2, .max - 1), (65_536, 0)] as [(UInt32, UInt32)] {
+            #expect(isBegunAnew(first, after: former))
+        }
+        for (first, former) in [(5, 5), (5, 8), (.max, 0), (65_537, 0), (1 << 31, 0)] as [(UInt32, UInt32)] {
+            #expect(!isBegunAnew(first, after: former))
+        }
+    }
+
     @Test func `a log is emptied by steps, then whole`() {
         var schedule = CheckpointSchedule(maximumFrames: 4000)
         #expect(

@@ -30,16 +30,25 @@ struct DatabaseCheckCommand: AsyncParsableCommand {
             let findings = try tools.check()
             try options.print(
                 settings,
-                json: Report(database: tools.path, findings: findings),
-                text: findings.isEmpty ? "\(tools.path) is whole." : findings.joined(separator: "\n")
+                json: Report(database: tools.path, findings: findings.map(\.description)),
+                text: findings.isEmpty
+                    ? "\(tools.path) is whole." : findings.map(\.description).joined(separator: "\n")
             )
             guard findings.isEmpty else {
-                throw DamagedDatabase(description: "\(tools.path) is damaged: stop the server and restore a backup.")
+                throw DamagedDatabase(path: tools.path, findings: findings)
             }
         }
     }
 }
 
+/// One piece of advice for all findings.
 struct DamagedDatabase: Error, CustomStringConvertible {
-    let description: String
+    let path: String
+    let findings: [DatabaseFinding]
+
+    var description: String {
+        findings.allSatisfy { $0.message != nil }
+            ? "\(path) is damaged in the messages above, and nowhere else: delete them, and check it again."
+            : "\(path) is damaged: stop the server and restore a backup."
+    }
 }

@@ -81,7 +81,7 @@ struct DatabaseStatsCommand: AsyncParsableCommand {
             """
             Database          \(database), \(databaseBytes.sizeText)
             Write-ahead log   \(writeAheadLogBytes.sizeText)
-            Free in both      \(freeBytes.sizeText)
+            Unused space      \(freeBytes.sizeText), for messages to come
             Epoch             \(epoch), tables of version \(schemaVersion)
             Messages          \(messages) with \(dataBytes.sizeText) of data in \(groups.text("group", "groups"))
             Oldest            \(Self.text(oldest))

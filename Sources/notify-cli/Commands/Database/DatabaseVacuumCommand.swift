@@ -1,5 +1,6 @@
 import ArgumentParser
 import Broker
+import Logging
 
 /// `notify-cli database vacuum`: gives free space back.
 struct DatabaseVacuumCommand: AsyncParsableCommand {
@@ -28,11 +29,13 @@ struct DatabaseVacuumCommand: AsyncParsableCommand {
         let database: String
         let before: Int
         let after: Int
+        let pending: Int
 
         enum CodingKeys: String, CodingKey {
             case database
             case before = "bytes_before"
             case after = "bytes_after"
+            case pending = "bytes_pending"
         }
     }
 
@@ -41,11 +44,23 @@ struct DatabaseVacuumCommand: AsyncParsableCommand {
             let settings = try options.configuration.settings()
             let isFull = try settings.bool(.full, option: full ? true : nil) ?? false
             let tools = try options.tools(settings)
-            let (before, after) = try await tools.vacuum(full: isFull)
+            let sizes = try await tools.vacuum(
+                full: isFull,
+                logger: Logger(label: "notify", factory: { StreamLogHandler.standardError(label: $0) })
+            )
+            var text = "\(tools.path) had \(sizes.before.sizeText), and has \(sizes.after.sizeText)."
+            if sizes.pending > 0 {
+                text += " Another \(sizes.pending.sizeText) go when those who read now are done."
+            }
             try options.print(
                 settings,
-                json: Report(database: tools.path, before: before, after: after),
-                text: "\(tools.path) had \(before.sizeText), and has \(after.sizeText)."
+                json: Report(
+                    database: tools.path,
+                    before: sizes.before,
+                    after: sizes.after,
+                    pending: sizes.pending
+                ),
+                text: text
             )
         }
     }
