@@ -12,6 +12,7 @@ extension AdminPages {
             groups.removeLast()
             values["next"] = "?q=\(Self.formEncoded(prefix))&after=\(groups.last?.name.description ?? "")"
         }
+        groups.removeAll { $0.name == messages.changes }  // no group of messages
         let epoch = messages.store.epoch
         values["items"] = groups.map { group -> [String: Any] in
             [

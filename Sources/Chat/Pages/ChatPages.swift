@@ -107,7 +107,11 @@ struct ChatPages: Sendable {
         StreamRoute(path: "/stream-chat-messages/") { request in
             let visitor = try await sessions.visitor(request.headerFields, .chat)
             guard let session = visitor.session else { throw Self.signedOut }
-            var grant = StreamGrant(groups: [messages.group], payload: .composed(messages.names), beginsWithAll: true)
+            var grant = StreamGrant(
+                groups: [messages.group, messages.changes],
+                payload: .composed(messages.names),
+                beginsWithAll: true
+            )
             guard request.method != .head else { return grant }
             let seat = presence.enter(session)
             grant.held = seat

@@ -130,6 +130,15 @@
         find("empty").hidden = list.childElementCount > 0;
     }
 
+    /** The author of some messages has another name. */
+    function rename(ids, name) {
+        const renamed = new Set(ids);
+        for (const message of arrived) if (renamed.has(message.id)) message.author__name = name;
+        const items = ids.map((id) => shown.get(id)).filter(Boolean);
+        for (const item of items) setAuthor(item, name);
+        for (const item of items) [item, item.nextElementSibling].forEach(setFollows);
+    }
+
     function clear() {
         for (const id of [...shown.keys()]) remove(id);
         arrived = [];
@@ -173,6 +182,7 @@
     let source = null;
     let position = ""; // of the last event; a new EventSource must be told, an old one knows
     let wasOpen = false;
+    let heldAt = Date.now(); // when the connection was last seen to hold
     let retryTimer = 0;
     let quietTimer = 0;
 
@@ -198,18 +208,19 @@
         on("here", (event) => showHere(JSON.parse(event.data)));
         on("removed", (event) => {
             const { ids, through } = JSON.parse(event.data);
-            ids.forEach(remove);
+            ids?.forEach(remove);
             if (through) [...shown.keys()].filter((id) => sequence(id) <= sequence(through)).forEach(remove);
         });
         on("renamed", (event) => {
-            const { from, to } = JSON.parse(event.data);
-            for (const item of shown.values()) if (item?.dataset.author === from) setAuthor(item, to);
-            for (const message of arrived) if (message.author__name === from) message.author__name = to;
+            const { ids, to } = JSON.parse(event.data);
+            rename(ids, to);
         });
         source.addEventListener("error", lost);
     }
 
     function opened() {
+        // Within a day the server tells what was removed and renamed meanwhile. Rather an hour too early than too late.
+        if (Date.now() - heldAt > 23 * 3600 * 1000) return loadAnew();
         loadHere();
         if (wasOpen && !banner.hidden) missed = 0;
         wasOpen = true;
@@ -232,8 +243,16 @@
     function reset(event) {
         clear();
         if (JSON.parse(event.data).reason === "expired") return; // all that is left follows
+        loadAnew();
+    }
+
+    function loadAnew() {
+        say("");
+        clear();
+        find("log").setAttribute("aria-live", "off");
         position = "";
-        retryTimer = setTimeout(connect, 0);
+        heldAt = Date.now();
+        connect();
     }
 
     async function lost() {
@@ -252,12 +271,14 @@
         signIn.hidden = false;
     }
 
-    // A connection that a sleeping machine has lost looks open for minutes: it is made anew.
+    // A connection that a sleeping machine has lost looks open for minutes: it is made anew. (In a tab that nobody looks
+    // at, browsers give a timer its turn once a minute only.)
     let lastTick = Date.now();
     setInterval(() => {
-        const slept = Date.now() - lastTick > 30000;
+        const slept = Date.now() - lastTick > 90000;
         lastTick = Date.now();
         if (slept && source && source.readyState !== EventSource.CLOSED) connect();
+        else if (source?.readyState === EventSource.OPEN) heldAt = lastTick;
     }, 5000);
     addEventListener("online", () => { if (source) connect(); });
     addEventListener("offline", () => say("There is no network. Reconnecting when it is back …"));
