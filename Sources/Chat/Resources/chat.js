@@ -15,11 +15,27 @@
     let unread = 0;
     let missed = null; // how many came since the connection was back; null while nothing was missed
 
+    let follows = true; // whether the newest message is looked at: changes by scrolling alone
+    let height = scroll.clientHeight;
+
     function atNewest() {
         return scroll.scrollHeight - scroll.scrollTop - scroll.clientHeight < 80;
     }
 
+    function scrolled() {
+        if (scroll.clientHeight !== height) return; // not yet seen by the observer, which follows
+        follows = atNewest();
+        if (unread > 0 && follows) scrollToNewest();
+    }
+
+    // What is written, or a banner, takes height from the list: the newest message stays in sight.
+    new ResizeObserver(() => {
+        height = scroll.clientHeight;
+        if (follows) scrollToNewest();
+    }).observe(scroll);
+
     function scrollToNewest() {
+        follows = true;
         scroll.scrollTop = scroll.scrollHeight;
         unread = 0;
         showUnread();
@@ -87,6 +103,7 @@
             const isLong = text.classList.toggle("long");
             more.textContent = isLong ? all : "Show less";
             more.setAttribute("aria-expanded", String(!isLong));
+            follows = atNewest();
         });
         text.after(more);
     }
@@ -101,7 +118,6 @@
     }
 
     function showArrived() {
-        const follow = atNewest();
         const items = document.createDocumentFragment();
         let others = 0;
         for (const message of arrived) {
@@ -116,7 +132,7 @@
         list.append(items);
         added.forEach(setFollows);
         find("empty").hidden = list.childElementCount > 0;
-        if (follow || find("log").getAttribute("aria-live") === "off") return scrollToNewest();
+        if (follows || find("log").getAttribute("aria-live") === "off") return scrollToNewest();
         unread += others;
         showUnread();
     }
@@ -146,7 +162,7 @@
 
     const sequence = (id) => BigInt(id.slice(id.lastIndexOf("-") + 1));
 
-    scroll.addEventListener("scroll", () => { if (unread > 0 && atNewest()) scrollToNewest(); }, { passive: true });
+    scroll.addEventListener("scroll", scrolled, { passive: true });
     toNewest.addEventListener("click", () => { scrollToNewest(); area.focus(); });
 
     // --- Who is here ----------------------------------------------------------------------------------------------
