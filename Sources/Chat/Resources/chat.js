@@ -81,19 +81,22 @@
         const author = element("span", "author");
         author.append(element("bdi", ""), element("span", "unseen", ":"));
         const bubble = element("div", "bubble");
-        const text = element("p", "text", message.content);
+        const text = element("p", "text");
         text.dir = "auto";
         bubble.append(text);
         item.append(face, author, bubble);
         setAuthor(item, message.author__name);
-        shorten(text, message.content);
+        fill(text, message.content);
         return item;
     }
 
-    /** Folds what would fill the page. */
-    function shorten(text, content) {
+    /** Folds what would fill the page, and lays out no more of it than is seen. */
+    function fill(text, content) {
+        text.textContent = content;
         const lines = content.split("\n").length;
         if (lines <= 25 && content.length <= 3000) return;
+        const beginning = content.slice(0, 3000).split("\n", 25).join("\n");
+        text.textContent = beginning;
         text.classList.add("long");
         const all = lines > 25 ? `Show all ${lines.toLocaleString("en")} lines` : "Show all";
         const more = element("button", "more link", all);
@@ -101,6 +104,7 @@
         more.setAttribute("aria-expanded", "false");
         more.addEventListener("click", () => {
             const isLong = text.classList.toggle("long");
+            text.textContent = isLong ? beginning : content;
             more.textContent = isLong ? all : "Show less";
             more.setAttribute("aria-expanded", String(!isLong));
             follows = atNewest();
