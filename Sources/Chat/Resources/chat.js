@@ -2,9 +2,9 @@
 // The chat page: shows the stream of messages, and sends what is written. Text of people goes into text nodes only.
 (() => {
     const find = (id) => document.getElementById(id);
-    const meta = (name) => document.querySelector(`meta[name="${name}"]`).content;
-    const me = meta("user-name");
-    const token = meta("csrf-token");
+    const meta = (name, page = document) => page.querySelector(`meta[name="${name}"]`).content;
+    let me = meta("user-name");
+    let token = meta("csrf-token");
     const [list, scroll, banner, toNewest] = ["messages", "scroll", "banner", "to-newest"].map(find);
     const [form, area, state, again, signIn] = ["composer", "content", "state", "again", "sign-in"].map(find);
 
@@ -189,6 +189,23 @@
         return answer;
     }
 
+    /** Whoever has signed in under another name in another window is here under that name too. */
+    async function learnWhoIsHere() {
+        const answer = await fetch("/").catch(() => null);
+        if (!answer?.ok) return false;
+        if (answer.redirected) return endSession();
+        const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+        const known = token;
+        token = meta("csrf-token", page);
+        if (token === known) return false;
+        me = meta("user-name", page);
+        document.querySelector("h1 bdi").textContent = me;
+        for (const item of shown.values()) item?.classList.toggle("own", item.dataset.author === me);
+        keep();
+        loadHere();
+        return true;
+    }
+
     document.addEventListener("click", (event) => {
         const here = document.querySelector("details.here");
         if (!here.contains(event.target)) here.open = false;
@@ -241,6 +258,7 @@
     function opened() {
         // Within a day the server tells what was removed and renamed meanwhile. Rather an hour too early than too late.
         if (Date.now() - heldAt > 23 * 3600 * 1000) return loadAnew();
+        if (wasOpen) learnWhoIsHere();
         loadHere();
         if (wasOpen && !banner.hidden) missed = 0;
         wasOpen = true;
@@ -307,47 +325,89 @@
     // --- Writing --------------------------------------------------------------------------------------------------
 
     const draft = "notify-draft";
-    let sending = null; // the name of one sending: a second try under it makes no second message
+    // What is on its way, or has failed: its text, the name of this one sending, under which a second try makes no second
+    // message, and what was written meanwhile.
+    let attempt = null;
 
     function become(name, text = "") {
         form.dataset.state = name;
         state.textContent = text;
         again.hidden = name !== "error";
-        area.readOnly = name === "sending";
+        form.noValidate = name === "sending"; // the area is empty then
         area.setAttribute("aria-invalid", String(name === "error"));
         signIn.hidden = signIn.hidden || name !== "error";
     }
 
+    const joined = (next) => next ? `${attempt.text}\n${next}` : attempt.text;
+
+    /** Keeps what is not sent: the page may be loaded anew, or go by the lobby. */
+    function keep() {
+        const isSending = form.dataset.state === "sending";
+        if (isSending) attempt.next = area.value;
+        const text = isSending ? joined(attempt.next) : area.value;
+        try {
+            if (text) sessionStorage.setItem(draft, JSON.stringify({ by: me, text, attempt }));
+            else sessionStorage.removeItem(draft);
+        } catch { /* There is no room: what is written lasts as long as the page. */ }
+    }
+
+    function restore() {
+        let kept = null;
+        try { kept = JSON.parse(sessionStorage.getItem(draft)); } catch { /* no draft of this page */ }
+        if (kept?.by !== me) return sessionStorage.removeItem(draft);
+        setText(kept.text);
+        attempt = kept.attempt;
+        become("composing", "Composing");
+    }
+
     async function send() {
-        const content = area.value;
-        if (form.dataset.state === "sending" || !content.trim()) return;
-        sending ??= Array.from(crypto.getRandomValues(new Uint32Array(4)), (part) => part.toString(36)).join("");
+        if (form.dataset.state === "sending" || !area.value.trim()) return;
+        attempt ??= { text: area.value, name: Array.from(crypto.getRandomValues(new Uint32Array(4)), (part) => part.toString(36)).join(""), next: "" };
+        setText(attempt.next);
         become("sending", "Sending …");
+        keep();
         const body = new FormData();
-        body.set("content", content);
-        body.set("sending", sending);
+        body.set("content", attempt.text);
+        body.set("sending", attempt.name);
         try {
             const answer = await fetch("/create-message/", { method: "POST", headers: { "X-CSRFToken": token }, body });
             if (!answer.ok) throw Object.assign(new Error(await reason(answer)), { status: answer.status });
-            sending = null;
-            area.value = "";
-            sessionStorage.removeItem(draft);
+            attempt = null;
             become("sent", "Sent");
-            fit();
             scrollToNewest();
         } catch (error) {
-            const text = error.status ? error.message : "The server cannot be reached.";
-            become("error", `Not sent. ${text}`);
-            if (error.status === 403) endSession();
-            again.hidden = error.status === 403;
+            await failed(error);
         }
+        keep();
         area.focus();
+    }
+
+    async function failed(error) {
+        const isOther = error.status === 403 && await learnWhoIsHere();
+        setText(joined(area.value));
+        attempt.next = area.value.slice(attempt.text.length + 1);
+        if (isOther) return become("error", `Not sent. You are ${me} now: try again under this name.`);
+        become("error", `Not sent. ${error.status ? error.message : "The server cannot be reached."}`);
+        if (error.status === 403) endSession();
+        again.hidden = error.status >= 400 && error.status < 500; // would fail again
     }
 
     async function reason(answer) {
         if (answer.status === 403) return "Your session has ended.";
         const problem = await answer.json().catch(() => ({}));
         return problem.detail ?? `The server answered ${answer.status}.`;
+    }
+
+    /** With `dir="auto"` Chromium takes half a minute for the layout of a hundred thousand lines, and without it two seconds. */
+    function direct(text) {
+        const first = text.length > 20000 && text.match(/\p{L}/u)?.[0];
+        area.dir = !first ? "auto" : /[\p{Script=Hebrew}\p{Script=Arabic}\p{Script=Syriac}\p{Script=Thaana}]/u.test(first) ? "rtl" : "ltr";
+    }
+
+    function setText(text) {
+        direct(text);
+        area.value = text;
+        fit();
     }
 
     /** For browsers that do not size a text area by its content. */
@@ -360,11 +420,15 @@
     form.addEventListener("submit", (event) => { event.preventDefault(); send(); });
     again.addEventListener("click", send);
     area.addEventListener("input", () => {
-        sending = null;
-        sessionStorage.setItem(draft, area.value);
-        become(area.value ? "composing" : "empty", area.value ? "Composing" : "");
+        if (form.dataset.state !== "sending") {
+            attempt = null;
+            become(area.value ? "composing" : "empty", area.value ? "Composing" : "");
+        }
+        keep();
+        direct(area.value);
         fit();
     });
+    area.addEventListener("beforeinput", (event) => direct(area.value + (event.data ?? "")));
     area.addEventListener("keydown", (event) => {
         const sends = event.key === "Enter" && !event.shiftKey && !event.isComposing;
         if (!sends || matchMedia("(pointer: coarse)").matches) return;
@@ -372,9 +436,7 @@
         send();
     });
 
-    area.value = sessionStorage.getItem(draft) ?? "";
-    if (area.value) become("composing", "Composing");
-    fit();
+    restore();
     if (!matchMedia("(pointer: coarse)").matches) area.focus();
     if (typeof EventSource === "undefined") {
         find("no-eventsource").hidden = false;
