@@ -171,8 +171,11 @@ def look(page, name):
 
 def fits(page, name):
     """Nothing is wider than the screen; a page that scrolls by a part of its own is not higher either."""
+    # Not innerWidth: on a phone it grows with a page that is too wide.
+    screen = page.viewport_size
     wider, higher = page.evaluate(
-        "(root => [root.scrollWidth - innerWidth, root.scrollHeight - innerHeight])(document.documentElement)"
+        "({ width, height }) => [document.documentElement.scrollWidth - width, document.documentElement.scrollHeight - height]",
+        screen,
     )
     assert wider <= 0, f"{name} is {wider} wider than the screen"
     if page.locator("body.chat").count():
