@@ -18,8 +18,9 @@ public import ServiceLifecycle
 /// Its messages are messages of the log, in a group that the public routes refuse; beside each it keeps who wrote it.
 public final class Chat: Service {
     /// Refused by the public routes, also where the chat is turned off: nobody may write into its history meanwhile.
-    public static let reservedGroups = Set([groupName, statisticsName].compactMap { try? GroupName($0) })
+    public static let reservedGroups = Set([groupName, changesName, statisticsName].compactMap { try? GroupName($0) })
     private static let groupName = "notify.chat"
+    private static let changesName = "notify.chat.changes"
     private static let statisticsName = "notify.statistics"
 
     /// For the gateway to count into, and for the admin's overview to show.
@@ -46,7 +47,13 @@ public final class Chat: Service {
         let group = try GroupName(Self.groupName)
         try store.migrate(ChatSchema.migrator)
         let names = AuthorNames(epoch: store.epoch)
-        let messages = ChatMessages(log: log, store: store, group: group, names: names)
+        let messages = ChatMessages(
+            log: log,
+            store: store,
+            group: group,
+            changes: try GroupName(Self.changesName),
+            names: names
+        )
         try await messages.prepare()
         let sessions = Sessions(store: store, configuration: configuration)
         presence = Presence(log: log, group: group)

@@ -13,6 +13,7 @@ extension AdminPages {
             values["next"] = "?q=\(Self.formEncoded(prefix))&after=\(groups.last?.name.description ?? "")"
         }
         values["filter"] = Self.fields(Self.groupFilter, request.query)
+        groups.removeAll { $0.name == messages.changes }  // no group of messages
         let epoch = messages.store.epoch
         values["items"] = groups.map { group -> [String: Any] in
             [

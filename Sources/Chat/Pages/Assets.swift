@@ -11,6 +11,7 @@ enum Assets {
         ("chat.css", "text/css; charset=utf-8", PackageResources.chat_css),
         ("admin.css", "text/css; charset=utf-8", PackageResources.admin_css),
         ("chat.js", "text/javascript; charset=utf-8", PackageResources.chat_js),
+        ("lobby.js", "text/javascript; charset=utf-8", PackageResources.lobby_js),
         ("overview.js", "text/javascript; charset=utf-8", PackageResources.overview_js),
         ("live.js", "text/javascript; charset=utf-8", PackageResources.live_js),
         ("messages.js", "text/javascript; charset=utf-8", PackageResources.messages_js),

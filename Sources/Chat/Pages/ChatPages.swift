@@ -134,7 +134,8 @@ struct ChatPages: Sendable {
         StreamRoute(path: "/stream-chat-messages/") { request in
             let visitor = try await sessions.visitor(request.headerFields, .chat)
             guard let session = visitor.session else { throw Self.signedOut }
-            return StreamGrant(groups: [messages.group], payload: .composed(messages.names), beginsWithAll: true)
+            let groups = [messages.group, messages.changes]
+            return StreamGrant(groups: groups, payload: .composed(messages.names), beginsWithAll: true)
                 .held(by: session, presence, request)
         }
     }

@@ -2,9 +2,9 @@
 // The chat page: shows the stream of messages, and sends what is written. Text of people goes into text nodes only.
 (() => {
     const find = (id) => document.getElementById(id);
-    const meta = (name) => document.querySelector(`meta[name="${name}"]`).content;
-    const me = meta("user-name");
-    const token = meta("csrf-token");
+    const meta = (name, page = document) => page.querySelector(`meta[name="${name}"]`).content;
+    let me = meta("user-name");
+    let token = meta("csrf-token");
     const [list, scroll, banner, toNewest] = ["messages", "scroll", "banner", "to-newest"].map(find);
     const [form, area, state, again, signIn] = ["composer", "content", "state", "again", "sign-in"].map(find);
 
@@ -15,11 +15,27 @@
     let unread = 0;
     let missed = null; // how many came since the connection was back; null while nothing was missed
 
+    let follows = true; // whether the newest message is looked at: changes by scrolling alone
+    let height = scroll.clientHeight;
+
     function atNewest() {
         return scroll.scrollHeight - scroll.scrollTop - scroll.clientHeight < 80;
     }
 
+    function scrolled() {
+        if (scroll.clientHeight !== height) return; // not yet seen by the observer, which follows
+        follows = atNewest();
+        if (unread > 0 && follows) scrollToNewest();
+    }
+
+    // What is written, or a banner, takes height from the list: the newest message stays in sight.
+    new ResizeObserver(() => {
+        height = scroll.clientHeight;
+        if (follows) scrollToNewest();
+    }).observe(scroll);
+
     function scrollToNewest() {
+        follows = true;
         scroll.scrollTop = scroll.scrollHeight;
         unread = 0;
         showUnread();
@@ -65,19 +81,22 @@
         const author = element("span", "author");
         author.append(element("bdi", ""), element("span", "unseen", ":"));
         const bubble = element("div", "bubble");
-        const text = element("p", "text", message.content);
+        const text = element("p", "text");
         text.dir = "auto";
         bubble.append(text);
         item.append(face, author, bubble);
         setAuthor(item, message.author__name);
-        shorten(text, message.content);
+        fill(text, message.content);
         return item;
     }
 
-    /** Folds what would fill the page. */
-    function shorten(text, content) {
+    /** Folds what would fill the page, and lays out no more of it than is seen. */
+    function fill(text, content) {
+        text.textContent = content;
         const lines = content.split("\n").length;
         if (lines <= 25 && content.length <= 3000) return;
+        const beginning = content.slice(0, 3000).split("\n", 25).join("\n");
+        text.textContent = beginning;
         text.classList.add("long");
         const all = lines > 25 ? `Show all ${lines.toLocaleString("en")} lines` : "Show all";
         const more = element("button", "more link", all);
@@ -85,8 +104,10 @@
         more.setAttribute("aria-expanded", "false");
         more.addEventListener("click", () => {
             const isLong = text.classList.toggle("long");
+            text.textContent = isLong ? beginning : content;
             more.textContent = isLong ? all : "Show less";
             more.setAttribute("aria-expanded", String(!isLong));
+            follows = atNewest();
         });
         text.after(more);
     }
@@ -101,7 +122,6 @@
     }
 
     function showArrived() {
-        const follow = atNewest();
         const items = document.createDocumentFragment();
         let others = 0;
         for (const message of arrived) {
@@ -116,7 +136,7 @@
         list.append(items);
         added.forEach(setFollows);
         find("empty").hidden = list.childElementCount > 0;
-        if (follow || find("log").getAttribute("aria-live") === "off") return scrollToNewest();
+        if (follows || find("log").getAttribute("aria-live") === "off") return scrollToNewest();
         unread += others;
         showUnread();
     }
@@ -130,6 +150,15 @@
         find("empty").hidden = list.childElementCount > 0;
     }
 
+    /** The author of some messages has another name. */
+    function rename(ids, name) {
+        const renamed = new Set(ids);
+        for (const message of arrived) if (renamed.has(message.id)) message.author__name = name;
+        const items = ids.map((id) => shown.get(id)).filter(Boolean);
+        for (const item of items) setAuthor(item, name);
+        for (const item of items) [item, item.nextElementSibling].forEach(setFollows);
+    }
+
     function clear() {
         for (const id of [...shown.keys()]) remove(id);
         arrived = [];
@@ -137,7 +166,7 @@
 
     const sequence = (id) => BigInt(id.slice(id.lastIndexOf("-") + 1));
 
-    scroll.addEventListener("scroll", () => { if (unread > 0 && atNewest()) scrollToNewest(); }, { passive: true });
+    scroll.addEventListener("scroll", scrolled, { passive: true });
     toNewest.addEventListener("click", () => { scrollToNewest(); area.focus(); });
 
     // --- Who is here ----------------------------------------------------------------------------------------------
@@ -160,6 +189,23 @@
         return answer;
     }
 
+    /** Whoever has signed in under another name in another window is here under that name too. */
+    async function learnWhoIsHere() {
+        const answer = await fetch("/").catch(() => null);
+        if (!answer?.ok) return false;
+        if (answer.redirected) return endSession();
+        const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+        const known = token;
+        token = meta("csrf-token", page);
+        if (token === known) return false;
+        me = meta("user-name", page);
+        document.querySelector("h1 bdi").textContent = me;
+        for (const item of shown.values()) item?.classList.toggle("own", item.dataset.author === me);
+        keep();
+        loadHere();
+        return true;
+    }
+
     document.addEventListener("click", (event) => {
         const here = document.querySelector("details.here");
         if (!here.contains(event.target)) here.open = false;
@@ -173,6 +219,7 @@
     let source = null;
     let position = ""; // of the last event; a new EventSource must be told, an old one knows
     let wasOpen = false;
+    let heldAt = Date.now(); // when the connection was last seen to hold
     let retryTimer = 0;
     let quietTimer = 0;
 
@@ -198,18 +245,20 @@
         on("here", (event) => showHere(JSON.parse(event.data)));
         on("removed", (event) => {
             const { ids, through } = JSON.parse(event.data);
-            ids.forEach(remove);
+            ids?.forEach(remove);
             if (through) [...shown.keys()].filter((id) => sequence(id) <= sequence(through)).forEach(remove);
         });
         on("renamed", (event) => {
-            const { from, to } = JSON.parse(event.data);
-            for (const item of shown.values()) if (item?.dataset.author === from) setAuthor(item, to);
-            for (const message of arrived) if (message.author__name === from) message.author__name = to;
+            const { ids, to } = JSON.parse(event.data);
+            rename(ids, to);
         });
         source.addEventListener("error", lost);
     }
 
     function opened() {
+        // Within a day the server tells what was removed and renamed meanwhile. Rather an hour too early than too late.
+        if (Date.now() - heldAt > 23 * 3600 * 1000) return loadAnew();
+        if (wasOpen) learnWhoIsHere();
         loadHere();
         if (wasOpen && !banner.hidden) missed = 0;
         wasOpen = true;
@@ -232,8 +281,16 @@
     function reset(event) {
         clear();
         if (JSON.parse(event.data).reason === "expired") return; // all that is left follows
+        loadAnew();
+    }
+
+    function loadAnew() {
+        say("");
+        clear();
+        find("log").setAttribute("aria-live", "off");
         position = "";
-        retryTimer = setTimeout(connect, 0);
+        heldAt = Date.now();
+        connect();
     }
 
     async function lost() {
@@ -252,12 +309,14 @@
         signIn.hidden = false;
     }
 
-    // A connection that a sleeping machine has lost looks open for minutes: it is made anew.
+    // A connection that a sleeping machine has lost looks open for minutes: it is made anew. (In a tab that nobody looks
+    // at, browsers give a timer its turn once a minute only.)
     let lastTick = Date.now();
     setInterval(() => {
-        const slept = Date.now() - lastTick > 30000;
+        const slept = Date.now() - lastTick > 90000;
         lastTick = Date.now();
         if (slept && source && source.readyState !== EventSource.CLOSED) connect();
+        else if (source?.readyState === EventSource.OPEN) heldAt = lastTick;
     }, 5000);
     addEventListener("online", () => { if (source) connect(); });
     addEventListener("offline", () => say("There is no network. Reconnecting when it is back …"));
@@ -266,47 +325,89 @@
     // --- Writing --------------------------------------------------------------------------------------------------
 
     const draft = "notify-draft";
-    let sending = null; // the name of one sending: a second try under it makes no second message
+    // What is on its way, or has failed: its text, the name of this one sending, under which a second try makes no second
+    // message, and what was written meanwhile.
+    let attempt = null;
 
     function become(name, text = "") {
         form.dataset.state = name;
         state.textContent = text;
         again.hidden = name !== "error";
-        area.readOnly = name === "sending";
+        form.noValidate = name === "sending"; // the area is empty then
         area.setAttribute("aria-invalid", String(name === "error"));
         signIn.hidden = signIn.hidden || name !== "error";
     }
 
+    const joined = (next) => next ? `${attempt.text}\n${next}` : attempt.text;
+
+    /** Keeps what is not sent: the page may be loaded anew, or go by the lobby. */
+    function keep() {
+        const isSending = form.dataset.state === "sending";
+        if (isSending) attempt.next = area.value;
+        const text = isSending ? joined(attempt.next) : area.value;
+        try {
+            if (text) sessionStorage.setItem(draft, JSON.stringify({ by: me, text, attempt }));
+            else sessionStorage.removeItem(draft);
+        } catch { /* There is no room: what is written lasts as long as the page. */ }
+    }
+
+    function restore() {
+        let kept = null;
+        try { kept = JSON.parse(sessionStorage.getItem(draft)); } catch { /* no draft of this page */ }
+        if (kept?.by !== me) return sessionStorage.removeItem(draft);
+        setText(kept.text);
+        attempt = kept.attempt;
+        become("composing", "Composing");
+    }
+
     async function send() {
-        const content = area.value;
-        if (form.dataset.state === "sending" || !content.trim()) return;
-        sending ??= Array.from(crypto.getRandomValues(new Uint32Array(4)), (part) => part.toString(36)).join("");
+        if (form.dataset.state === "sending" || !area.value.trim()) return;
+        attempt ??= { text: area.value, name: Array.from(crypto.getRandomValues(new Uint32Array(4)), (part) => part.toString(36)).join(""), next: "" };
+        setText(attempt.next);
         become("sending", "Sending …");
+        keep();
         const body = new FormData();
-        body.set("content", content);
-        body.set("sending", sending);
+        body.set("content", attempt.text);
+        body.set("sending", attempt.name);
         try {
             const answer = await fetch("/create-message/", { method: "POST", headers: { "X-CSRFToken": token }, body });
             if (!answer.ok) throw Object.assign(new Error(await reason(answer)), { status: answer.status });
-            sending = null;
-            area.value = "";
-            sessionStorage.removeItem(draft);
+            attempt = null;
             become("sent", "Sent");
-            fit();
             scrollToNewest();
         } catch (error) {
-            const text = error.status ? error.message : "The server cannot be reached.";
-            become("error", `Not sent. ${text}`);
-            if (error.status === 403) endSession();
-            again.hidden = error.status === 403;
+            await failed(error);
         }
+        keep();
         area.focus();
+    }
+
+    async function failed(error) {
+        const isOther = error.status === 403 && await learnWhoIsHere();
+        setText(joined(area.value));
+        attempt.next = area.value.slice(attempt.text.length + 1);
+        if (isOther) return become("error", `Not sent. You are ${me} now: try again under this name.`);
+        become("error", `Not sent. ${error.status ? error.message : "The server cannot be reached."}`);
+        if (error.status === 403) endSession();
+        again.hidden = error.status >= 400 && error.status < 500; // would fail again
     }
 
     async function reason(answer) {
         if (answer.status === 403) return "Your session has ended.";
         const problem = await answer.json().catch(() => ({}));
         return problem.detail ?? `The server answered ${answer.status}.`;
+    }
+
+    /** With `dir="auto"` Chromium takes half a minute for the layout of a hundred thousand lines, and without it two seconds. */
+    function direct(text) {
+        const first = text.length > 20000 && text.match(/\p{L}/u)?.[0];
+        area.dir = !first ? "auto" : /[\p{Script=Hebrew}\p{Script=Arabic}\p{Script=Syriac}\p{Script=Thaana}]/u.test(first) ? "rtl" : "ltr";
+    }
+
+    function setText(text) {
+        direct(text);
+        area.value = text;
+        fit();
     }
 
     /** For browsers that do not size a text area by its content. */
@@ -319,11 +420,15 @@
     form.addEventListener("submit", (event) => { event.preventDefault(); send(); });
     again.addEventListener("click", send);
     area.addEventListener("input", () => {
-        sending = null;
-        sessionStorage.setItem(draft, area.value);
-        become(area.value ? "composing" : "empty", area.value ? "Composing" : "");
+        if (form.dataset.state !== "sending") {
+            attempt = null;
+            become(area.value ? "composing" : "empty", area.value ? "Composing" : "");
+        }
+        keep();
+        direct(area.value);
         fit();
     });
+    area.addEventListener("beforeinput", (event) => direct(area.value + (event.data ?? "")));
     area.addEventListener("keydown", (event) => {
         const sends = event.key === "Enter" && !event.shiftKey && !event.isComposing;
         if (!sends || matchMedia("(pointer: coarse)").matches) return;
@@ -331,9 +436,7 @@
         send();
     });
 
-    area.value = sessionStorage.getItem(draft) ?? "";
-    if (area.value) become("composing", "Composing");
-    fit();
+    restore();
     if (!matchMedia("(pointer: coarse)").matches) area.focus();
     if (typeof EventSource === "undefined") {
         find("no-eventsource").hidden = false;

@@ -12,11 +12,20 @@
         return made;
     }
 
+    /** What is folded can be scrolled, by the keyboard too. */
+    function scrolls(data) {
+        data.tabIndex = 0;
+        data.setAttribute("role", "group");
+        data.setAttribute("aria-label", "Data");
+    }
+
     function show(event) {
         const message = JSON.parse(event.data);
         const item = document.createElement("li");
         const time = message.created_at.slice(11, 19);
-        item.append(line("meta", `${time} · ${message.event} · ${message.id ?? "not stored"}`), line("data", message.data));
+        const data = line("data", message.data);
+        if (message.data.length > 100 || message.data.split("\n", 6).length > 5) scrolls(data);
+        item.append(line("meta", `${time} · ${message.event} · ${message.id ?? "not stored"}`), data);
         tail.prepend(item);
         while (tail.childElementCount > kept) tail.lastElementChild.remove();
     }

@@ -44,7 +44,9 @@
             ? samples.map((sample) => sample[figure]).filter((value) => value != null).at(-1)
             : samples.at(-1)?.[figure];
         chart.querySelector(".figure").textContent = text(figure, latest);
-        const top = Math.max(...values, 1e-9) * 1.15;
+        const highest = Math.max(...values);
+        chart.querySelector(".highest").textContent = `highest ${text(figure, highest)}`;
+        const top = Math.max(highest, 1e-9) * 1.05;
         const x = (index) => 240 - (values.length - 1 - index) * (240 / Math.max(values.length - 1, 20));
         const points = values.map((value, index) => `${x(index).toFixed(1)},${(62 - value / top * 58).toFixed(1)}`);
         if (points.length < 2) return;

@@ -47,29 +47,25 @@ extension ChatMessages {
     ///
     /// - Returns: False where another author has the name.
     func rename(_ author: Author, to name: String) async throws(BrokerError) -> Bool {
-        let isFree = try await store.writeTables { db in
+        let written = try await store.writeTables { db -> [Int64]? in
             let other = try Int64.fetchOne(db, sql: "SELECT id FROM chat_authors WHERE name = ?", arguments: [name])
-            guard other == nil || other == author.id else { return false }
+            guard other == nil || other == author.id else { return nil }
             try db.execute(
                 sql: "UPDATE chat_authors SET name = ?, renamed = 1 WHERE id = ?",
                 arguments: [name, author.id]
             )
-            return true
+            return try Self.messages(of: author.id, db)
         }
-        guard isFree else { return false }
+        guard let written else { return false }
         names.rename(author.id, to: name)
-        tell("renamed", RenamedAuthor(from: author.name, to: name))
+        try await tell("renamed", of: written, to: name)
         return true
     }
 
     /// Removes an author with all messages.
     func remove(_ author: Author) async throws(BrokerError) {
         let messages = try await store.writeTables { db in
-            let ids = try Int64.fetchAll(
-                db,
-                sql: "SELECT id FROM chat_messages WHERE author_id = ?",
-                arguments: [author.id]
-            )
+            let ids = try Self.messages(of: author.id, db)
             try db.execute(sql: "DELETE FROM chat_messages WHERE author_id = ?", arguments: [author.id])
             try db.execute(sql: "DELETE FROM chat_authors WHERE id = ?", arguments: [author.id])
             return ids
@@ -77,11 +73,14 @@ extension ChatMessages {
         names.remove(author.id)
         try await remove(messages.map { ($0, group) })
     }
-}
 
-private struct RenamedAuthor: Encodable {
-    let from: String
-    let to: String
+    private static func messages(of author: Int64, _ db: Database) throws -> [Int64] {
+        try Int64.fetchAll(
+            db,
+            sql: "SELECT id FROM chat_messages WHERE author_id = ? ORDER BY id",
+            arguments: [author]
+        )
+    }
 }
 
 extension String {

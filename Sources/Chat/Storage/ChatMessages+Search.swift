@@ -50,7 +50,7 @@ extension ChatMessages {
                 db,
                 sql: Self.statement,
                 arguments: [
-                    "chat": group, "before": newest, "floor": floor,
+                    "chat": group, "changes": changes.description, "before": newest, "floor": floor,
                     "group": search.group, "author": search.author, "text": search.text.likePattern,
                     "anyText": search.text.isEmpty, "from": search.from?.milliseconds ?? .min,
                     "to": search.to?.milliseconds ?? .max, "shown": Self.shownCharacters, "limit": limit + 1,
@@ -83,7 +83,7 @@ extension ChatMessages {
                     THEN json_extract(CAST(m.data AS TEXT), '$.content') ELSE CAST(m.data AS TEXT) END AS shown
             FROM messages m JOIN groups g ON g.id = m.group_id
                 LEFT JOIN chat_messages c ON c.id = m.id LEFT JOIN chat_authors a ON a.id = c.author_id
-            WHERE m.id < :before AND m.id > :floor AND (:group = '' OR g.name = :group)
+            WHERE m.id < :before AND m.id > :floor AND g.name <> :changes AND (:group = '' OR g.name = :group)
                 AND (:author = '' OR a.name = :author) AND m.created_at >= :from AND m.created_at < :to
                 AND (m.expires_at IS NULL OR m.expires_at > :now)
         ) WHERE :anyText OR shown LIKE :text ESCAPE '\\' ORDER BY id DESC LIMIT :limit

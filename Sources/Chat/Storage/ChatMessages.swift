@@ -8,6 +8,8 @@ struct ChatMessages: Sendable {
     let log: MessageLog
     let store: SQLiteMessageStore
     let group: GroupName
+    /// Where open pages are told of what was removed and renamed.
+    let changes: GroupName
     let names: AuthorNames
 
     /// Takes away what a stop in the middle of removing an author has left, and loads the names that have changed.
@@ -25,7 +27,7 @@ struct ChatMessages: Sendable {
             return (orphans, rows.map { (id: $0[0] as Int64, name: $0[1] as String) })
         }
         for author in renamed { names.rename(author.id, to: author.name) }
-        for orphan in orphans { try await log.delete(orphan, in: group) }
+        if !orphans.isEmpty { try await remove(orphans.map { ($0, group) }) }
     }
 
     /// Stores a message with its author, who is made where there is none of this name, and publishes it.
@@ -68,31 +70,22 @@ struct ChatMessages: Sendable {
     // MARK: Removing
 
     /// Removes messages of any group. Open pages of the chat take theirs away.
+    ///
+    /// They are told first: were it done the other way around, a stop between the two would leave them what is gone.
     func remove(_ messages: [(sequence: Int64, group: GroupName)]) async throws(BrokerError) {
         let ours = messages.filter { $0.group == group }.map(\.sequence)
         names.hide(ours)
+        try await tell("removed", of: ours)
         for message in messages { try await log.delete(message.sequence, in: message.group) }
-        tell("removed", RemovedMessages(ids: ours.map { "\(MessageID(epoch: store.epoch, sequence: $0))" }))
     }
 
     /// Removes everything that a group holds now; clients that resume from before are told.
     func purge(_ purged: GroupName) async throws(BrokerError) {
         let last = log.frontier
-        if purged == group { names.hide(through: last.sequence) }
+        if purged == group {
+            names.hide(through: last.sequence)
+            try await publish("removed", Change(through: "\(last)"))
+        }
         try await log.purge(purged, through: last.sequence)
-        if purged == group { tell("removed", RemovedMessages(through: "\(last)")) }
     }
-
-    /// Tells the chat's open pages of a change, without storing it: who loads the page later sees its outcome.
-    func tell(_ event: String, _ value: some Encodable) {
-        guard let data = try? StoredText.encode(value),
-            let draft = try? MessageDraft(group: group, event: event, data: ByteBuffer(data: data))
-        else { return }
-        try? log.publishUnstored(draft)
-    }
-}
-
-private struct RemovedMessages: Encodable {
-    var ids: [String] = []
-    var through: String?
 }
