@@ -18,12 +18,12 @@
     let follows = true; // whether the newest message is looked at: changes by scrolling alone
     let height = scroll.clientHeight;
 
+    // By the larger height: where the list has just shrunk, and the observer has not seen it, nobody has scrolled.
     function atNewest() {
-        return scroll.scrollHeight - scroll.scrollTop - scroll.clientHeight < 80;
+        return scroll.scrollHeight - scroll.scrollTop - Math.max(height, scroll.clientHeight) < 80;
     }
 
     function scrolled() {
-        if (scroll.clientHeight !== height) return; // not yet seen by the observer, which follows
         follows = atNewest();
         if (unread > 0 && follows) scrollToNewest();
     }
