@@ -1,4 +1,5 @@
 import Broker
+import NIOCore
 import Testing
 
 @testable import Gateway
@@ -64,19 +65,21 @@ struct SlowReaderTests {
                     clients.append(try await server.stream(of: ["g"], options: options))
                 }
                 for client in clients { _ = try await client.wait { $0.parser.comments >= 3 } }
+                for client in clients { try await client.readSlowly(every: .milliseconds(1)) }
                 var published: [Message] = []
-                for number in 0..<4 {
+                // More than the system buffers for a connection.
+                for number in 0..<6 {
                     let text = String(repeating: "\(number)", count: 1 << 20)
                     published.append(try await server.publish(text))
-                    for client in clients {
-                        let comments = client.receipt.parser.comments
-                        _ = try await client.wait { $0.parser.comments > comments }
-                    }
+                }
+                for client in clients {
+                    let comments = client.receipt.parser.comments
+                    _ = try await client.wait { $0.parser.comments > comments }
                 }
                 for client in clients {
                     let receipt = try await server.expectExact(client, ["g"], published)
-                    #expect(receipt.texts.map(\.utf8.count) == Array(repeating: 1 << 20, count: 4))
-                    #expect(receipt.texts.compactMap(\.first) == ["0", "1", "2", "3"])
+                    #expect(receipt.texts.map(\.utf8.count) == Array(repeating: 1 << 20, count: 6))
+                    #expect(receipt.texts.compactMap(\.first) == ["0", "1", "2", "3", "4", "5"])
                     #expect(receipt.problem == nil)
                 }
             }

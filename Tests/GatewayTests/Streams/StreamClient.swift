@@ -78,6 +78,16 @@ final class StreamClient: Sendable {
         try await channel.setOption(.autoRead, value: true).get()
     }
 
+    /// Reads a piece at a time from now on, so that the server's socket is nearly full for long.
+    func readSlowly(every pause: TimeAmount) async throws {
+        let channel = channel
+        try await channel.setOption(.autoRead, value: false).get()
+        channel.eventLoop.scheduleRepeatedTask(initialDelay: .zero, delay: pause) { task in
+            guard channel.isActive else { return task.cancel() }
+            channel.read()
+        }
+    }
+
     func close() async {
         try? await channel.close().get()
     }
