@@ -91,23 +91,9 @@ final class Browser {
         if let lastEventID { request.headers.add(name: "Last-Event-ID", value: lastEventID) }
         let response = try await server.client.execute(request, timeout: .seconds(30))
         var events: [Event] = []
-        do {
-            try await read(response.body, into: &events, until: isLast, whileOpen: whileOpen)
-        } catch ChannelError.ioOnClosedChannel {
-            // The client's own, now and then, where the server closes right after the end of the body.
-        }
-        return events
-    }
-
-    private func read(
-        _ body: HTTPClientResponse.Body,
-        into events: inout [Event],
-        until isLast: (Event) -> Bool,
-        whileOpen: () async throws -> Void
-    ) async throws {
         var event = Event()
         var line: [UInt8] = []
-        for try await part in body {
+        for try await part in response.body {
             for byte in part.readableBytesView {
                 guard byte == UInt8(ascii: "\n") else {
                     line.append(byte)
@@ -120,11 +106,12 @@ final class Browser {
                 if text.hasPrefix("data: ") { event.data += text.dropFirst(6) }
                 guard text.isEmpty else { continue }
                 if !event.data.isEmpty { events.append(event) }
-                if isLast(event) { return }
+                if isLast(event) { return events }
                 if event.name == "stream-open" { try await whileOpen() }
                 event = Event()
             }
         }
+        return events
     }
 
     /// The chat's messages, until one has this text.

@@ -12,15 +12,17 @@ enum StreamHead {
     ]
 
     /// The head as bytes: the stream writes past the HTTP encoder.
+    ///
+    /// The connection ends with the stream, and the head says so (RFC 9112 §9.6): a client that keeps connections would
+    /// send its next request on one that is just being closed.
     static func bytes(chunked: Bool, date: String, extraHeaders: [(String, String)]) -> ByteBuffer {
-        var head = ByteBuffer()
-        head.writeString("HTTP/1.1 200 OK\r\n")
-        for field in fields { head.writeString("\(field.name.rawName): \(field.value)\r\n") }
-        head.writeString("Date: \(date)\r\n")
-        head.writeString(chunked ? "Transfer-Encoding: chunked\r\n" : "Connection: close\r\n")
-        for (name, value) in extraHeaders { head.writeString("\(name): \(value)\r\n") }
-        head.writeString("\r\n")
-        return head
+        var head = ResponseHead(.ok, bodyBytes: 0)
+        for field in fields { head.add(field.name.rawName, field.value) }
+        head.add("Date", date)
+        if chunked { head.add("Transfer-Encoding", "chunked") }
+        head.add("Connection", "close")
+        for (name, value) in extraHeaders { head.add(name, value) }
+        return head.end()
     }
 }
 

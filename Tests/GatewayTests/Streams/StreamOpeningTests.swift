@@ -16,6 +16,8 @@ struct StreamOpeningTests {
             #expect(head["cache-control"] == "no-cache, no-store, no-transform")
             #expect(head["x-accel-buffering"] == "no")
             #expect(head["transfer-encoding"] == "chunked")
+            // It ends with the stream: who keeps connections must not use it again.
+            #expect(head["connection"] == "close")
             #expect(head["content-length"] == nil)
             #expect(head["date"] != nil)
             let bytes = try await connection.chunk()
