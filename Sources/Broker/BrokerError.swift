@@ -2,6 +2,7 @@
 ///
 /// The sentence says what is wrong and what to do; it never holds a payload, so it can be logged and shown.
 public struct BrokerError: Error, Sendable, CustomStringConvertible {
+    /// What kind of failure it is, for programs to decide by.
     public struct Code: Hashable, Sendable, CustomStringConvertible {
         private enum Value: String {
             case invalidName, invalidEvent, invalidData, invalidID, messageTooLarge, channelFull, closed
@@ -40,6 +41,7 @@ public struct BrokerError: Error, Sendable, CustomStringConvertible {
         public var description: String { value.rawValue }
     }
 
+    /// For programs; stays the same where the sentence is reworded.
     public let code: Code
     /// One sentence or two for a person: what is wrong, and what to do.
     public let message: String
@@ -49,6 +51,7 @@ public struct BrokerError: Error, Sendable, CustomStringConvertible {
     /// them in particular.
     public let index: Int?
 
+    /// - Parameter message: A sentence or two for a person, without a payload.
     public init(_ code: Code, _ message: String, underlying: (any Error)? = nil, index: Int? = nil) {
         self.code = code
         self.message = message

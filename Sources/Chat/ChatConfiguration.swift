@@ -12,5 +12,6 @@ public struct ChatConfiguration: Sendable {
     /// proxy that adds TLS. Forms that come from them are the pages' own.
     public var origins: [String] = []
 
+    /// With the defaults.
     public init() {}
 }

@@ -18,7 +18,9 @@ import Synchronization
 /// into `streams` and `reserved`. Safe to use from any thread; each instance serves
 /// once.
 public final class Gateway: Service {
+    /// What is published and followed.
     public let log: MessageLog
+    /// As it was given; does not change.
     public let configuration: GatewayConfiguration
     private let responder: any HTTPResponder<GatewayContext>
     private let logger: Logger

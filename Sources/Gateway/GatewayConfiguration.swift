@@ -54,6 +54,7 @@ public struct GatewayConfiguration: Sendable {
     /// Event loops; nil: one for each core.
     public var eventLoops: Int?
 
+    /// With the defaults.
     public init() {}
 }
 

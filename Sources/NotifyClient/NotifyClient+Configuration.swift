@@ -16,6 +16,7 @@ extension NotifyClient {
         /// Once it was connected, it always goes on trying.
         public var waitsForServer = false
 
+        /// With the defaults.
         public init() {}
     }
 }

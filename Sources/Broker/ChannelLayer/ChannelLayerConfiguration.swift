@@ -7,6 +7,7 @@ public struct ChannelLayerConfiguration: Sendable, Hashable {
         /// The number of unread messages, as ``ChannelLayerConfiguration/capacity``.
         public var capacity: Int
 
+        /// - Parameter capacity: How many unread messages a channel that matches may hold.
         public init(_ pattern: ChannelPattern, _ capacity: Int) {
             self.pattern = pattern
             self.capacity = capacity
@@ -29,6 +30,7 @@ public struct ChannelLayerConfiguration: Sendable, Hashable {
     /// The default is 1 MiB of data, as the specification asks for, and 1 KiB for the event name.
     public var maximumMessageSize: Int
 
+    /// The defaults are those of Channels' in-memory layer.
     public init(
         capacity: Int = 100,
         channelCapacity: [ChannelCapacity] = [],

@@ -29,6 +29,7 @@ public struct ChannelPattern: Sendable, Hashable, ExpressibleByStringLiteral, Cu
         elements = Self.elements(of: Array(pattern.utf8))
     }
 
+    /// As ``init(_:)``.
     public init(stringLiteral pattern: String) {
         self.init(pattern)
     }

@@ -8,6 +8,7 @@ import Synchronization
 /// ``ChannelSink/receive(_:in:)``. It has no task or timer of its own: each call also clears away a little of what has
 /// expired, so a layer that nobody calls keeps what it has.
 public final class InMemoryChannelLayer: ChannelLayer, Sendable {
+    /// As it was given; does not change.
     public let configuration: ChannelLayerConfiguration
 
     private let state: Mutex<ChannelLayerState>

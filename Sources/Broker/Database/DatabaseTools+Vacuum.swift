@@ -5,7 +5,9 @@ public import Logging
 extension DatabaseTools {
     /// The size of a database file, in bytes.
     public struct Vacuumed: Hashable, Sendable {
+        /// Before the vacuum.
         public let before: Int
+        /// After it.
         public let after: Int
         /// What the file is about to lose of the size after: somebody reads an older state. The server gives it back when
         /// it next empties its write-ahead log.

@@ -7,6 +7,7 @@ import GRDBSQLite
 /// All of it goes through connections of its own and leaves the server's lock alone. Methods block their thread while they
 /// read, `check` and `backup` for as long as reading the whole file takes.
 public struct DatabaseTools: Sendable {
+    /// The path as it was given.
     public let path: String
     /// The file that it leads to.
     let file: String

@@ -10,24 +10,30 @@ import Synchronization
 ///
 /// Safe to use from any thread.
 public final class MessageLog: Sendable {
+    /// The limits of the log.
     public struct Configuration: Sendable {
         /// The largest data of a message, in bytes of UTF-8.
         public var maximumMessageSize: Int
         /// How many bytes of publishes may wait for the store before further ones are refused with `overloaded`.
         public var maximumWaitingBytes: Int
 
+        /// Both in bytes.
         public init(maximumMessageSize: Int = 1 << 20, maximumWaitingBytes: Int = 64 << 20) {
             self.maximumMessageSize = maximumMessageSize
             self.maximumWaitingBytes = maximumWaitingBytes
         }
     }
 
+    /// What became of a publish.
     public typealias Outcome = Result<Published, BrokerError>
     /// For several drafts, in their order.
     public typealias BatchOutcome = Result<[Published], BrokerError>
 
+    /// Where messages are kept.
     public let store: any MessageStore
+    /// Where they go when they are stored.
     public let layer: any ChannelLayer
+    /// As it was given; does not change.
     public let configuration: Configuration
     private let queue: Mutex<PublishQueue<PublishReply>>
     private let frontierSequence: Mutex<Int64>

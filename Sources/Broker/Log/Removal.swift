@@ -7,6 +7,7 @@ public enum Removal: Hashable, Sendable {
     /// All messages of a group up to and including a sequence were removed, by a purge or by retention.
     case messages(through: Int64, in: GroupName)
 
+    /// The group from which something was removed.
     public var group: GroupName {
         switch self {
         case .message(_, let group), .messages(_, let group): group

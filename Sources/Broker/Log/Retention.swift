@@ -5,10 +5,13 @@ public import Logging
 ///
 /// It goes in small steps through the store's one writer, which takes publishes between them.
 public struct Retention: Sendable {
+    /// The log from which it removes.
     public let log: MessageLog
+    /// What is kept.
     public let policy: RetentionPolicy
     private let logger: Logger
 
+    /// - Parameter logger: Told of what was removed, and of failures.
     public init(log: MessageLog, policy: RetentionPolicy = RetentionPolicy(), logger: Logger) {
         (self.log, self.policy, self.logger) = (log, policy, logger)
     }

@@ -9,6 +9,7 @@ public struct RetentionPolicy: Hashable, Sendable {
         /// So many bytes of data are kept, of the newest messages.
         public var bytes: Int?
 
+        /// Without arguments: everything is kept.
         public init(age: Duration? = nil, messages: Int? = nil, bytes: Int? = nil) {
             (self.age, self.messages, self.bytes) = (age, messages, bytes)
         }
@@ -18,9 +19,12 @@ public struct RetentionPolicy: Hashable, Sendable {
 
     /// The limits of the groups whose names match a pattern.
     public struct Rule: Hashable, Sendable {
+        /// The names that it is about.
         public var groups: ChannelPattern
+        /// What they may keep.
         public var limits: Limits
 
+        /// A rule for the groups that match.
         public init(groups: ChannelPattern, limits: Limits) {
             (self.groups, self.limits) = (groups, limits)
         }
@@ -29,6 +33,7 @@ public struct RetentionPolicy: Hashable, Sendable {
     /// The first that matches a group's name counts. A group that none matches keeps everything.
     public var rules: [Rule]
 
+    /// Without rules everything is kept.
     public init(rules: [Rule] = []) {
         self.rules = rules
     }
@@ -53,6 +58,7 @@ public struct SweepCursor: Hashable, Sendable {
     /// How far the phase has come.
     public let position: Int64
 
+    /// For stores, which know what it means.
     public init(phase: Int, position: Int64) {
         (self.phase, self.position) = (phase, position)
     }
@@ -67,6 +73,7 @@ public struct SweepStep: Hashable, Sendable {
     /// Where the pass goes on; nil when it is complete.
     public let next: SweepCursor?
 
+    /// - Parameter next: Nil when the pass is complete.
     public init(removed: Int = 0, removals: [Removal] = [], next: SweepCursor?) {
         (self.removed, self.removals, self.next) = (removed, removals, next)
     }

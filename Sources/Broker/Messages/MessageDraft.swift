@@ -11,7 +11,9 @@ public struct MessageDraft: Hashable, Sendable {
     /// The longest time to live: a hundred years.
     public static let maximumTTL = Duration.seconds(36_500 * 86_400)
 
+    /// The group that it goes to.
     public let group: GroupName
+    /// The name of the event; `message` where none was given.
     public let event: String
     /// UTF-8 text.
     public let data: ByteBuffer

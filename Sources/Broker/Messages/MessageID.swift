@@ -8,6 +8,7 @@ public struct MessageID: Hashable, Sendable, CustomStringConvertible {
     /// Only grows and is never used twice within an epoch. 0 is the position before the first message.
     public let sequence: Int64
 
+    /// The id of a position that is known.
     public init(epoch: Epoch, sequence: Int64) {
         self.epoch = epoch
         self.sequence = sequence

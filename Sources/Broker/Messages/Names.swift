@@ -25,6 +25,7 @@ public struct GroupName: Hashable, Sendable, Comparable, CustomStringConvertible
 ///
 /// The `!` has text before it; what comes after it may be empty only in a prefix that is given to `newChannel`.
 public struct ChannelName: Hashable, Sendable, Comparable, CustomStringConvertible {
+    /// The longest name, in bytes.
     public static let maximumLength = GroupName.maximumLength
 
     public let description: String

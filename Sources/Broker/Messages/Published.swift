@@ -6,6 +6,7 @@ public struct Published: Hashable, Sendable {
     /// Whether an earlier publish with the same idempotency key had stored the message already: nothing was published.
     public let isReplay: Bool
 
+    /// - Parameter isReplay: It answers a repeated publish; nothing was stored anew.
     public init(_ message: Message, isReplay: Bool = false) {
         self.message = message
         self.isReplay = isReplay

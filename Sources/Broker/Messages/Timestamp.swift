@@ -2,8 +2,10 @@ import Foundation
 
 /// A moment in UTC, in milliseconds since 1970; written and read as RFC 3339 (`2026-11-21T10:54:23.125Z`).
 public struct Timestamp: Hashable, Sendable, Comparable, CustomStringConvertible {
+    /// Since 1970-01-01T00:00:00Z, without leap seconds.
     public let milliseconds: Int64
 
+    /// - Parameter milliseconds: Since 1970-01-01T00:00:00Z.
     public init(milliseconds: Int64) {
         self.milliseconds = milliseconds
     }
@@ -70,6 +72,7 @@ public struct Timestamp: Hashable, Sendable, Comparable, CustomStringConvertible
         return Timestamp(milliseconds: moment.milliseconds + seconds * 1000 + rounded)
     }
 
+    /// A moment earlier, in whole milliseconds.
     public static func - (moment: Timestamp, duration: Duration) -> Timestamp {
         moment + (.zero - duration)
     }

@@ -81,6 +81,7 @@ public struct AppendBatch: Sendable {
     /// How long an idempotency key is remembered.
     public static let idempotencyPeriod = Duration.seconds(86_400)
 
+    /// In the order in which they are stored.
     public let drafts: [MessageDraft]
     /// Stretches of `drafts` that are stored together or not at all, ascending. What lies in none stands for itself.
     public let units: [Range<Int>]
@@ -126,10 +127,13 @@ public struct LogPage: Sendable {
 /// What the store knows of a group. Counts are kept, not counted: messages whose `ttl` has ended are in them until the
 /// next sweep.
 public struct StoredGroup: Hashable, Sendable {
+    /// The group.
     public let name: GroupName
+    /// How many of its messages are stored.
     public let messages: Int
     /// Nil when all its messages are gone.
     public let first: Int64?
+    /// Nil when all its messages are gone.
     public let last: Int64?
 
     public init(name: GroupName, messages: Int, first: Int64?, last: Int64?) {
@@ -142,6 +146,7 @@ public struct StoredGroup: Hashable, Sendable {
 
 /// How much space a store takes, in bytes.
 public struct StoreSizes: Hashable, Sendable {
+    /// The database file.
     public let database: Int
     /// The write-ahead log, which grows between checkpoints.
     public let writeAheadLog: Int

@@ -1,7 +1,9 @@
 public import Logging
 
 extension SQLiteMessageStore {
+    /// How a database is used.
     public struct Configuration: Sendable {
+        /// What an answered publish survives; ``Durability/full`` by default.
         public var durability: Durability
         /// Above so many bytes the write-ahead log is emptied, and new reads wait a moment for it. Between 1 MiB and that
         /// it is emptied as far as reads allow, and nobody waits.

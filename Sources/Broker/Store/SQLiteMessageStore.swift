@@ -17,6 +17,7 @@ public final class SQLiteMessageStore: MessageStore {
     public let path: String
     /// The file that it leads to.
     let file: String
+    /// As it was given; does not change.
     public let configuration: Configuration
     let database: any DatabaseWriter
     let lock: DatabaseLock?

@@ -48,6 +48,7 @@ enum StoredMessage {
 
 /// Which message is not as it was stored: beneath the ``BrokerError`` that says so.
 public struct DamagedMessage: Error, Hashable, CustomStringConvertible {
+    /// Its place in the log.
     public let sequence: Int64
 
     public var description: String { "message \(sequence)" }

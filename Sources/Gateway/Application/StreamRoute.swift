@@ -29,6 +29,7 @@ public struct StreamGrant: Sendable {
 
     /// Reserved groups may be among them.
     public var groups: [GroupName]
+    /// What the stream's messages look like.
     public var payload: Payload
     /// Whether a client that names no beginning gets all that is stored first, and not only what is new.
     public var beginsWithAll: Bool

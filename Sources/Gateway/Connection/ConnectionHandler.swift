@@ -372,19 +372,3 @@ final class ConnectionHandler: ChannelDuplexHandler, RemovableChannelHandler {
         context.read()
     }
 }
-
-extension IncomingRequest {
-    var tooLarge: Problem {
-        Problem(.contentTooLarge, "The body is too large: at most \(bodyLimit) bytes are allowed here\(limitOption).")
-    }
-
-    /// The option that sets the limit of the body.
-    private var limitOption: String {
-        switch route {
-        case .publish where bodyKind == .text: " (--max-message-size)"
-        case .publish, nil: " (--max-body-size)"
-        case .publishBatch: " (--max-batch-size)"
-        case .stream, .streamOfGroups, .granted: ""
-        }
-    }
-}

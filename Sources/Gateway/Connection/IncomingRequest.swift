@@ -59,6 +59,22 @@ final class IncomingRequest {
     }
 }
 
+extension IncomingRequest {
+    var tooLarge: Problem {
+        Problem(.contentTooLarge, "The body is too large: at most \(bodyLimit) bytes are allowed here\(limitOption).")
+    }
+
+    /// The option that sets the limit of the body.
+    private var limitOption: String {
+        switch route {
+        case .publish where bodyKind == .text: " (--max-message-size)"
+        case .publish, nil: " (--max-body-size)"
+        case .publishBatch: " (--max-batch-size)"
+        case .stream, .streamOfGroups, .granted: ""
+        }
+    }
+}
+
 /// The target of a request, cut at the `?`.
 struct RequestTarget: Sendable {
     let path: Substring

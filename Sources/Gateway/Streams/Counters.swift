@@ -45,6 +45,7 @@ public final class Counters: Sendable {
     /// How long those took from the request to the answer, in microseconds in all.
     public let publishMicroseconds = Atomic<Int>(0)
 
+    /// All at zero.
     public init() {}
 }
 
