@@ -23,11 +23,7 @@ extension SQLiteMessageStore {
     public func readTables<Value: Sendable>(
         _ body: @escaping @Sendable (Database) throws -> Value
     ) async throws(BrokerError) -> Value {
-        do {
-            return try await database.read(body)
-        } catch {
-            throw SQLiteFailure.reading(error)
-        }
+        try await read(body)
     }
 
     /// Writes in one transaction, between two batches of messages.
