@@ -21,7 +21,7 @@ import urllib.request
 from pathlib import Path
 
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import Error, expect, sync_playwright
 
 from run import PATIENCE, ROOT, SCREENSHOTS, QuietHandler, Server, find_binary, find_browser, same
 
@@ -159,9 +159,19 @@ def wait_for_texts(page, expected):
     expect(page.locator(".message .text")).to_have_text(expected)
 
 
+def take_screenshot(page, file):
+    for attempt in range(3):
+        try:
+            return page.screenshot(path=SCREENSHOTS / file)
+        except Error as error:
+            # With both cores busy the browser now and then has no frame to take.
+            if "Unable to capture screenshot" not in str(error) or attempt == 2:
+                raise
+
+
 def look(page, name):
     """A screenshot, and no serious finding on accessibility."""
-    page.screenshot(path=SCREENSHOTS / f"chat-{name}.png")
+    take_screenshot(page, f"chat-{name}.png")
     found = Axe().run(page).response["violations"]
     serious = [(one["id"], [node["target"] for node in one["nodes"]][:3]) for one in found
                if one["impact"] in ("serious", "critical")]
@@ -620,7 +630,7 @@ def the_overview_shows_the_broker_at_work(scene):
         expect(pages[number % 2].locator("#state")).to_have_text("Sent")
     admin.wait_for_function("document.querySelectorAll('.chart .line').length === 6")
     admin.wait_for_function("parseInt(document.querySelector('[data-figure=connections] .figure').textContent) >= 3")
-    expect(admin.locator("[data-figure=connections] .highest")).to_have_text(re.compile(r"highest [3-9]"))
+    expect(admin.locator("[data-figure=connections] .highest")).to_have_text(re.compile(r"highest ([3-9]|[1-9]\d+)$"))
     look(admin, "admin-overview")
 
 
