@@ -28,6 +28,7 @@ public final class Gateway: Service {
     private let streams: [StreamRoute]
     private let reserved: ReservedGroups
     private let onStart: @Sendable (Int) async -> Void
+    private let socket: ListeningSocket?
     private let server = Mutex<Server?>(nil)
 
     /// - Parameters:
@@ -35,6 +36,7 @@ public final class Gateway: Service {
     ///   - streams: Event streams on further paths.
     ///   - reserved: Groups that the public routes refuse: they can be had through `streams` only.
     ///   - counters: What the gateway counts into; one of its own by default.
+    ///   - socket: Where to listen, bound beforehand; by default the gateway binds what the configuration says.
     ///   - onStart: Called by ``run()`` with the port, once connections are accepted.
     /// - Throws: ``GatewayError`` with the code `invalidConfiguration`.
     public init(
@@ -45,6 +47,7 @@ public final class Gateway: Service {
         reserved: Set<GroupName> = [],
         counters: Counters = Counters(),
         logger: Logger = Logger(label: "notify"),
+        socket: ListeningSocket? = nil,
         onStart: @escaping @Sendable (Int) async -> Void = { _ in }
     ) throws(GatewayError) {
         try configuration.validate()
@@ -52,6 +55,7 @@ public final class Gateway: Service {
         self.configuration = configuration
         self.logger = logger
         self.onStart = onStart
+        self.socket = socket
         self.streams = streams
         self.reserved = ReservedGroups(names: reserved)
         shared = Shard.SharedState(counters: counters)
@@ -83,6 +87,7 @@ public final class Gateway: Service {
     public func start() async throws(GatewayError) -> Int {
         let server = try await Server.start(
             configuration,
+            on: socket,
             log: log,
             shared: shared,
             streams: streams,

@@ -110,7 +110,7 @@ import Testing
             try JSONDecoder().decode(Change.self, from: Data(buffer: $0.data)).ids ?? []
         }
         #expect(told == (990...1090).map { "\(store.epoch)-\($0)" })
-        log.close()
+        await log.close()
         try await store.close()
     }
 

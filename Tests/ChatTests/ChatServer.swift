@@ -63,7 +63,7 @@ struct ChatServer: Sendable {
         do { outcome = .success(try await body(server)) } catch { outcome = .failure(error) }
         await gateway.stop()
         try await client.shutdown()
-        log.close()
+        await log.close()
         try await store.close()
         try outcome.get()
     }

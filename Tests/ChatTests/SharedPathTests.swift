@@ -67,7 +67,7 @@ import Testing
         #expect((1...2).contains(composer.count.load(ordering: .relaxed)))
         await gateway.stop()
         try await client.shutdown()
-        log.close()
+        await log.close()
         try await store.close()
     }
 }

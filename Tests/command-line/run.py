@@ -8,6 +8,7 @@ Needs Python's standard library only. Nothing waits for a fixed time.
 import json
 import os
 import queue
+import signal
 import socket
 import subprocess
 import sys
@@ -61,6 +62,14 @@ def run(binary, *arguments, data=None):
         [binary, *arguments], input=data, capture_output=True, text=True, timeout=PATIENCE,
         env={**os.environ, "HOME": "/nonexistent"},
     )
+
+
+def wait_for_line(server, text):
+    """Waits until the server has printed the text."""
+    end = time.monotonic() + PATIENCE
+    while not any(text in line for line in server.log):
+        assert time.monotonic() < end, f"the server did not print {text!r}: {''.join(server.log)}"
+        time.sleep(0.01)
 
 
 def refused(binary, status, sentence, *arguments):
@@ -338,6 +347,7 @@ def what_serve_refuses(binary, folder):
     port = str(taken.getsockname()[1])
     database = str(folder / "notify.sqlite")
     refused(binary, 1, "is in use", "serve", "--port", port, "--database", database)
+    assert not list(folder.iterdir()), "a start that found its port in use leaves nothing behind"
     taken.close()
     refused(binary, 64, "--insecure", "serve", "--host", "0.0.0.0", "--port", "0", "--database", str(folder / "unmade"))
     assert not (folder / "unmade").exists(), "a refused start leaves no database behind"
@@ -355,6 +365,33 @@ def what_serve_refuses(binary, folder):
     refused(binary, 64, "--max-batch-messages", "serve", "--max-batch-messages", "0")
     refused(binary, 64, "--max-wal-size", "serve", "--max-wal-size", "1KiB")
     refused(binary, 64, "is no origin", "serve", "--port", "0", "--database", database, "--allow-origin", "example.org")
+
+
+@test
+def the_password_is_shown_at_the_first_start_that_succeeds(binary, folder):
+    server = Server(binary, folder / "notify.sqlite")
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", server.port))
+        taken.listen()
+        refused(binary, 1, "is in use", "serve", "--port", str(server.port), "--database", str(server.database))
+    try:
+        server.start()
+        wait_for_line(server, "(password: ")
+    finally:
+        server.end()
+
+
+@test
+def signals_of_others_do_not_end_the_server(binary, folder):
+    server = Server(binary, folder / "notify.sqlite").start()
+    try:
+        for number in (signal.SIGUSR1, signal.SIGHUP, signal.SIGUSR1, signal.SIGHUP):
+            server.process.send_signal(number)
+        wait_for_line(server, "SIGHUP reloads nothing yet")
+        server.publish("still here")
+        server.stop()
+    finally:
+        server.end()
 
 
 @test

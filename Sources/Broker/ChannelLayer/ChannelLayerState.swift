@@ -75,18 +75,25 @@ struct ChannelLayerState: Sendable {
     /// What a flush or a close leaves to do.
     struct Emptied: Sendable {
         let wakeUps: [ReaderWakeUp]
-        /// Held until after the lock is released: it may be the last reference to a sink, whose `deinit` is free to call
-        /// the layer.
-        let sinks: [any ChannelSink]
+        /// Those to tell that the layer is closed, each once.
+        var closedSinks: [any ChannelSink] = []
     }
 
     mutating func flush() -> Emptied {
-        empty(endsWaiting: false)
+        let sinks = groupPlaces.values.map { (name: groupSlab[$0].name, sinks: groupSlab[$0].sinks) }
+        let emptied = empty(endsWaiting: false)
+        // The memberships of sinks stay: those who follow a group through one could not tell that they are cut off.
+        for group in sinks { for sink in group.sinks { groupAdd(sink, to: group.name) } }
+        return emptied
     }
 
     mutating func close() -> Emptied {
         isClosed = true
-        return empty(endsWaiting: true)
+        var sinks = DistinctSinks()
+        for place in groupPlaces.values { sinks.insert(groupSlab[place].sinks) }
+        var emptied = empty(endsWaiting: true)
+        emptied.closedSinks = sinks.list
+        return emptied
     }
 
     private mutating func empty(endsWaiting: Bool) -> Emptied {
@@ -98,7 +105,6 @@ struct ChannelLayerState: Sendable {
             if endsWaiting { wakeUps += queues[place].endWaiting() }
             if queues[place].hasReaders { kept.append(queues[place]) }
         }
-        let sinks = groupPlaces.values.flatMap { groupSlab[$0].sinks }
         queues = Slab()
         queuePlaces = [:]
         unread = DeadlineList()
@@ -111,7 +117,7 @@ struct ChannelLayerState: Sendable {
         for queue in kept {
             queuePlaces[queue.name] = queues.insert(queue)
         }
-        return Emptied(wakeUps: wakeUps, sinks: sinks)
+        return Emptied(wakeUps: wakeUps)
     }
 
     // MARK: Sweeping

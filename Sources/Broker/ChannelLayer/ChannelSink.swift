@@ -15,4 +15,14 @@ public protocol ChannelSink: AnyObject, Sendable {
     /// Calls of concurrent sends may overlap, and one may come after the messages of a later send, or after the sink was
     /// discarded. Calling the layer is allowed here.
     func deliveriesDidEnd()
+
+    /// The layer was closed: nothing comes any more. Called after the layer is unlocked, once if the sink is a member of
+    /// a group then, and each time that it is to join one later. Whoever follows a group through this sink must hear of
+    /// it: end their streams. Only enqueue here.
+    func layerDidClose()
+}
+
+extension ChannelSink {
+    /// Does nothing.
+    public func layerDidClose() {}
 }

@@ -36,8 +36,10 @@ public final class MessageLog: Sendable {
     /// As it was given; does not change.
     public let configuration: Configuration
     private let queue: Mutex<PublishQueue<PublishReply>>
+    /// Those who wait for the queue to become idle for good.
+    private let closers = Mutex<[CheckedContinuation<Void, Never>]>([])
     private let frontierSequence: Mutex<Int64>
-    let removalObservers = Mutex<[@Sendable ([Removal]) -> Void]>([])
+    let removalObservers = Mutex(RemovalObservers())
 
     /// - Throws: ``BrokerError`` if the store cannot be read.
     public init(
@@ -176,7 +178,11 @@ public final class MessageLog: Sendable {
 
     private func startWriter() {
         store.append(
-            next: { self.queue.withLock { $0.takeBatch() } },
+            next: {
+                let batch = self.queue.withLock { $0.takeBatch() }
+                if batch == nil { self.tellClosers() }
+                return batch
+            },
             committed: { self.handOver($0) }
         )
     }
@@ -218,8 +224,26 @@ public final class MessageLog: Sendable {
         }
     }
 
-    /// Refuses further publishes; those that wait are still committed and answered.
-    public func close() {
+    // MARK: Closing
+
+    /// Refuses further publishes, and returns when those that wait are committed, handed over and answered.
+    ///
+    /// Close the store after this, not before. May be called again.
+    public func close() async {
         queue.withLock { $0.close() }
+        await withCheckedContinuation { closer in
+            closers.withLock { $0.append(closer) }
+            tellClosers()
+        }
+    }
+
+    /// Wakes those who wait for the end, if it has come: called whenever the writer may have become idle.
+    private func tellClosers() {
+        guard queue.withLock({ $0.isIdle }) else { return }
+        let waiting = closers.withLock { closers in
+            defer { closers = [] }
+            return closers
+        }
+        for closer in waiting { closer.resume() }
     }
 }

@@ -1,3 +1,4 @@
+import DequeModule
 import NIOCore
 
 /// What waits for the writer: batches form here while the one before them commits (group commit).
@@ -26,9 +27,10 @@ struct PublishQueue<Reply> {
         case wait
     }
 
-    private var waiting: [Publish] = []
-    /// Index of the first in `waiting` that no batch has taken.
-    private var first = 0
+    /// Those that no batch has taken. What a batch takes leaves at once: under load this may never become empty.
+    private var waiting: Deque<Publish> = []
+    /// The most that have waited since `waiting` was made: it keeps room for so many.
+    private var mostWaiting = 0
     private var committing: [Publish] = []
     private var isWriting = false
     private var isClosed = false
@@ -42,7 +44,7 @@ struct PublishQueue<Reply> {
 
     var isIdle: Bool { !isWriting }
     /// Publishes that no commit has taken yet.
-    var depth: Int { waiting.count - first }
+    var depth: Int { waiting.count }
 
     /// - Throws: ``BrokerError``: `closed` after ``close()``, `overloaded` over the bound.
     mutating func add(_ draft: MessageDraft, reply: Reply) throws(BrokerError) -> AddAction {
@@ -76,6 +78,7 @@ struct PublishQueue<Reply> {
     }
 
     private mutating func startIfIdle() -> AddAction {
+        mostWaiting = max(mostWaiting, waiting.count)
         guard !isWriting else { return .wait }
         isWriting = true
         return .startWriter
@@ -83,28 +86,24 @@ struct PublishQueue<Reply> {
 
     /// The next batch; nil if nothing waits: the writer is idle from then on.
     mutating func takeBatch() -> AppendBatch? {
-        guard first < waiting.count else {
-            waiting.removeAll(keepingCapacity: waiting.capacity <= Self.batchMessages)
-            first = 0
+        guard !waiting.isEmpty else {
+            if mostWaiting > Self.batchMessages { waiting = [] }
+            mostWaiting = 0
             isWriting = false
             return nil
         }
         var size = 0
-        var end = first
+        var end = 0
         var units: [Range<Int>] = []
         while end < waiting.count {
             let next = end + waiting[end].count
             for index in end..<next { size += waiting[index].draft.data.readableBytes }
-            guard end == first || (next - first <= Self.batchMessages && size <= Self.batchBytes) else { break }
-            if next - end > 1 { units.append((end - first)..<(next - first)) }
+            guard end == 0 || (next <= Self.batchMessages && size <= Self.batchBytes) else { break }
+            if next - end > 1 { units.append(end..<next) }
             end = next
         }
-        committing = Array(waiting[first..<end])
-        first = end
-        if first == waiting.count {
-            waiting.removeAll(keepingCapacity: true)
-            first = 0
-        }
+        committing = Array(waiting.prefix(end))
+        waiting.removeFirst(end)
         return AppendBatch(drafts: committing.map(\.draft), units: units)
     }
 

@@ -26,8 +26,10 @@ extension MessageLog {
     /// Messages whose `ttl` has ended are not told: ``Message/expiresAt`` tells it, and earlier.
     ///
     /// - Parameter observer: Called on any thread, sometimes on several at once. It must not wait.
-    public func observeRemovals(_ observer: @escaping @Sendable ([Removal]) -> Void) {
-        removalObservers.withLock { $0.append(observer) }
+    /// - Returns: What ends the observation; else it lasts as long as the log.
+    @discardableResult
+    public func observeRemovals(_ observer: @escaping @Sendable ([Removal]) -> Void) -> RemovalObservation {
+        RemovalObservation(log: self, number: removalObservers.withLock { $0.add(observer) })
     }
 
     /// Deletes one message, from history and every later replay. Its id is never used again.
@@ -65,6 +67,36 @@ extension MessageLog {
 
     private func tell(_ removals: [Removal]) {
         guard !removals.isEmpty else { return }
-        for observer in removalObservers.withLock({ $0 }) { observer(removals) }
+        for observer in removalObservers.withLock({ $0.all }) { observer(removals) }
+    }
+}
+
+/// Somebody is told of removals, until it is cancelled.
+public struct RemovalObservation: Sendable {
+    fileprivate let log: MessageLog
+    fileprivate let number: Int
+
+    /// Ends the observation, and lets go of the observer. A call that is under way on another thread may still come.
+    public func cancel() {
+        log.removalObservers.withLock { $0.remove(number) }
+    }
+}
+
+/// Who is told of removals, in the order in which they came.
+struct RemovalObservers {
+    private var observers: [(number: Int, observer: @Sendable ([Removal]) -> Void)] = []
+    private var last = 0
+
+    var all: [@Sendable ([Removal]) -> Void] { observers.map(\.observer) }
+    var count: Int { observers.count }
+
+    mutating func add(_ observer: @escaping @Sendable ([Removal]) -> Void) -> Int {
+        last += 1
+        observers.append((last, observer))
+        return last
+    }
+
+    mutating func remove(_ number: Int) {
+        observers.removeAll { $0.number == number }
     }
 }

@@ -80,11 +80,13 @@ extension SQLiteMessageStore {
     func finishLog() -> Bool {
         // Closed already: there is no connection any more.
         guard lock?.record() != nil else { return true }
-        return database.writeWithoutTransaction { emptyLog($0) }
+        // A barrier: a read that is under way would keep the log from being emptied.
+        return (try? database.barrierWriteWithoutTransaction { emptyLog($0) }) ?? false
     }
 
     /// When the connections are closed, or are about to be.
     func recordClosing(isWhole: Bool) {
+        // No commit may be recorded after this one.
         guard let lock, var record = lock.record() else { return }
         if isWhole { record.position = nil }
         record.isClosed = isWhole

@@ -67,14 +67,15 @@ extension SQLiteMessageStore {
     /// Whether a message is part of history: takes the time as an argument.
     static let isKept = "(expires_at IS NULL OR expires_at > ?)"
 
+    /// Reads to its end, also where the calling task is cancelled: a read that is broken off could keep its snapshot, and
+    /// with it the write-ahead log, past the close.
     func read<Value: Sendable>(
         _ body: @escaping @Sendable (Database) throws -> Value
     ) async throws(BrokerError) -> Value {
-        do {
-            return try await database.read(body)
-        } catch {
-            throw SQLiteFailure.reading(error)
+        let outcome = await withCheckedContinuation { (done: CheckedContinuation<Result<Value, any Error>, Never>) in
+            database.asyncRead { db in done.resume(returning: db.flatMap { db in Result { try body(db) } }) }
         }
+        do { return try outcome.get() } catch { throw SQLiteFailure.reading(error) }
     }
 }
 

@@ -109,24 +109,27 @@ extension SQLiteMessageStore {
         ).execute(arguments: ["removed": removed, "bytes": bytes, "row": row])
     }
 
-    /// One transaction between two batches of publishes.
+    /// One transaction between two batches of publishes. It comes to its end also where the calling task is cancelled: what
+    /// is committed must be recorded, and told to those who keep messages in memory.
     func write<Value: Sendable>(
         _ body: @escaping @Sendable (Database) throws -> Value
     ) async throws(BrokerError) -> Value {
-        do {
-            return try await database.writeWithoutTransaction { db in
-                var value: Value?
-                try db.inTransaction(.immediate) {
-                    value = try body(db)
-                    return .commit
+        let outcome = await withCheckedContinuation { (done: CheckedContinuation<Result<Value, any Error>, Never>) in
+            database.asyncWriteWithoutTransaction { db in
+                let value = Result<Value, any Error> {
+                    var value: Value?
+                    try db.inTransaction(.immediate) {
+                        value = try body(db)
+                        return .commit
+                    }
+                    self.recordCommit()
+                    guard let value else { throw DatabaseError(resultCode: .SQLITE_ABORT) }
+                    return value
                 }
-                self.recordCommit()
+                done.resume(returning: value)
                 self.checkpointIfNeeded(db)
-                guard let value else { throw DatabaseError(resultCode: .SQLITE_ABORT) }
-                return value
             }
-        } catch {
-            throw SQLiteFailure.changing(error)
         }
+        do { return try outcome.get() } catch { throw SQLiteFailure.changing(error) }
     }
 }

@@ -251,8 +251,10 @@ final class ConnectionHandler: ChannelDuplexHandler, RemovableChannelHandler {
             guard publish.isStored else {
                 return respond(try publish.publishUnstored(to: services.log))
             }
-            let (began, counters) = (NIODeadline.now(), services.counters)
+            let (began, counters, outside) = (NIODeadline.now(), services.counters, services.shard.shared.outside)
+            outside.begin()
             services.log.publish(publish.draft, on: context.eventLoop) { outcome in
+                outside.end()
                 if case .success = outcome { counters.countPublish(since: began) }
                 this.value.respond(PublishRequest.answer(to: outcome))
             }
@@ -266,7 +268,10 @@ final class ConnectionHandler: ChannelDuplexHandler, RemovableChannelHandler {
         guard let batch = request.batch else { return }
         let this = NIOLoopBound(self, eventLoop: context.eventLoop)
         let began = NIODeadline.now()
-        batch.publish(to: services.log, on: context.eventLoop) { [counters = services.counters] answer in
+        let (counters, outside) = (services.counters, services.shard.shared.outside)
+        outside.begin()
+        batch.publish(to: services.log, on: context.eventLoop) { answer in
+            outside.end()
             if answer.status == .created { counters.countPublish(since: began) }
             this.value.respond(answer)
         }

@@ -132,8 +132,11 @@ final class ConnectionServices {
         let context = GatewayContext(source: ApplicationRequestContextSource(channel: channel, logger: logger))
         let head = request.head
         let body = request.body
+        let outside = shard.shared.outside
+        outside.begin()
         let work: @Sendable () async -> Void = {
             complete(await Self.answer(head, body, context, responder))
+            outside.end()
         }
         Task(operation: work)
     }
@@ -160,13 +163,15 @@ final class ConnectionServices {
         guard case .granted(let path) = request.route, let route = limits.streams[path] else {
             return complete(.failure(Problem(.notFound, "There is no stream here.")))
         }
-        let (head, logger) = (request.head, logger)
+        let (head, logger, outside) = (request.head, logger, shard.shared.outside)
+        outside.begin()
         let work: @Sendable () async -> Void = {
             do {
                 complete(.success(try await route.grant(HTTPRequest(head, secure: false, splitCookie: false))))
             } catch {
                 complete(.failure(Self.problem(error, head, logger)))
             }
+            outside.end()
         }
         Task(operation: work)
     }

@@ -13,13 +13,16 @@ struct Server: Sendable {
     private let group: MultiThreadedEventLoopGroup
     private let loops: [NIOLoopBound<ConnectionServices>]
     private let open: OpenCount
+    private let outside: OutsideWork
     private let logger: Logger
 
     /// Connections over the limit that are still answered, so that they learn why; beyond them they are just closed.
     private static let answeredOverLimit = 1000
 
+    /// - Parameter socket: Where to listen; nil: what the configuration says is bound here.
     static func start(
         _ configuration: GatewayConfiguration,
+        on socket: ListeningSocket?,
         log: MessageLog,
         shared: Shard.SharedState,
         streams: [StreamRoute],
@@ -28,6 +31,7 @@ struct Server: Sendable {
         logger: Logger
     ) async throws(GatewayError) -> Server {
         let count = configuration.eventLoops ?? System.coreCount
+        let socket = if let socket { socket } else { try ListeningSocket(configuration) }
         let limits = configuration.limits(log, reserved, streams)
         let group = MultiThreadedEventLoopGroup(numberOfThreads: count)
         do {
@@ -54,8 +58,10 @@ struct Server: Sendable {
                 )
             }
             let open = OpenCount(counters: shared.counters)
-            let listener = try await bootstrap(group, loops, open, configuration)
-                .bind(host: configuration.host, port: configuration.port).get()
+            guard let descriptor = socket.take() else {
+                throw GatewayError(.cannotListen, "The socket has been given to another gateway: bind one for each.")
+            }
+            let listener = try await bootstrap(group, loops, open, configuration).withBoundSocket(descriptor).get()
             for loop in loops { startTimers(of: loop, configuration) }
             return Server(
                 port: listener.localAddress?.port ?? configuration.port,
@@ -63,11 +69,12 @@ struct Server: Sendable {
                 group: group,
                 loops: loops,
                 open: open,
+                outside: shared.outside,
                 logger: logger
             )
         } catch {
             try? await group.shutdownGracefully()
-            throw GatewayError(cannotListen: error, configuration)
+            throw (error as? GatewayError) ?? GatewayError(cannotListen: error, configuration)
         }
     }
 
@@ -80,8 +87,7 @@ struct Server: Sendable {
         let byLoop = Dictionary(uniqueKeysWithValues: loops.map { (ObjectIdentifier($0.eventLoop), $0) })
         let hardLimit = configuration.maximumConnections + answeredOverLimit
         return ServerBootstrap(group: group)
-            .serverChannelOption(.backlog, value: 4096)
-            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+            .serverChannelOption(.backlog, value: ListeningSocket.backlog)
             // Accepted sockets inherit it from the listener on Linux: one system call less for each.
             .serverChannelOption(.tcpOption(.tcp_nodelay), value: 1)
             .childChannelOption(.allowRemoteHalfClosure, value: true)
@@ -123,7 +129,40 @@ struct Server: Sendable {
         if open.count > 0 {
             logger.warning("Connections were closed at the end of the grace time", metadata: ["count": "\(open.count)"])
         }
-        // Closes whatever is still open.
+        await finishOutsideWork()
+    }
+
+    /// How long a publish, a read or a route may still take once all connections are closed.
+    private static let longestWork = Duration.seconds(30)
+
+    /// Closes whatever is still open, and ends the loops when nobody calls them any more.
+    private func finishOutsideWork() async {
+        for loop in loops {
+            try? await loop.eventLoop.submit {
+                loop.value.connections.forEach { $0.close() }
+                loop.value.shard.close()
+            }.get()
+        }
+        let outside = outside
+        let isOver = await withTaskGroup(of: Bool.self) { tasks in
+            tasks.addTask {
+                await outside.waitForEnd()
+                return true
+            }
+            tasks.addTask {
+                try? await Task.sleep(for: Self.longestWork)
+                return false
+            }
+            let first = await tasks.next() ?? false
+            // Lets go of the wait, too: it must not outlast this.
+            outside.giveUp()
+            tasks.cancelAll()
+            return first
+        }
+        guard isOver else {
+            // A call onto a loop that has ended would be a fault, so the loops stay until the process ends.
+            return logger.error("The database does not answer: its event loops are left to the end of the process")
+        }
         try? await group.shutdownGracefully()
     }
 }
@@ -217,7 +256,7 @@ extension GatewayConfiguration {
 
 extension GatewayError {
     /// Why the socket could not be bound, and what to do.
-    fileprivate init(cannotListen error: any Error, _ configuration: GatewayConfiguration) {
+    init(cannotListen error: any Error, _ configuration: GatewayConfiguration) {
         let (host, port) = (configuration.host.quotedForPeople, configuration.port)
         switch (error as? IOError)?.errnoCode {
         case EADDRINUSE:

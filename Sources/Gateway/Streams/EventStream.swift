@@ -26,7 +26,7 @@ final class EventStream: ChannelInboundHandler {
     private let request: Request
     private let shard: Shard
     private var cursor: StreamCursor
-    private var context: ChannelHandlerContext?
+    fileprivate var context: ChannelHandlerContext?
     private var writer: SocketWriter?
     /// The first page, which came before the preamble could be written.
     private var page: PageReads.Page?
@@ -289,6 +289,13 @@ final class EventStream: ChannelInboundHandler {
         context.writeAndFlush(wrapOutboundOut(last)).assumeIsolated().whenComplete { _ in
             context.close(mode: .all, promise: nil)
         }
+    }
+}
+
+extension EventStream {
+    /// Closes the connection, whatever the client has taken.
+    func close() {
+        context?.close(mode: .all, promise: nil)
     }
 }
 

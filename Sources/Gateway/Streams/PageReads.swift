@@ -43,7 +43,7 @@ final class PageReads {
 
     private let store: any MessageStore
     private let eventLoop: any EventLoop
-    private let counters: Counters
+    private let shared: Shard.SharedState
     private let logger: Logger
     private var reads: [Series: [Read]] = [:]
     /// Pages that were read lately, by where they begin: streams that come back want the same ones, but not all at one
@@ -56,8 +56,8 @@ final class PageReads {
     /// Pages kept, in bytes.
     private static let maximumRecentBytes = 16 << 20
 
-    init(store: any MessageStore, eventLoop: any EventLoop, counters: Counters, logger: Logger) {
-        (self.store, self.eventLoop, self.counters, self.logger) = (store, eventLoop, counters, logger)
+    init(store: any MessageStore, eventLoop: any EventLoop, shared: Shard.SharedState, logger: Logger) {
+        (self.store, self.eventLoop, self.shared, self.logger) = (store, eventLoop, shared, logger)
     }
 
     /// Gives a stream the page that holds what follows its position: ``EventStream/took(_:)``.
@@ -81,7 +81,7 @@ final class PageReads {
     }
 
     private func load(_ read: Read) {
-        counters.pageReads.add(1)
+        shared.counters.pageReads.add(1)
         let this = NIOLoopBound((reads: self, read: read), eventLoop: eventLoop)
         let (store, feed, after, through) = (store, read.series.feed, read.after, read.through)
         let maximumBytes = read.maximumBytes
@@ -104,7 +104,18 @@ final class PageReads {
                 }
             }
         }
-        Task(operation: work)
+        runOutside(work)
+    }
+
+    /// Runs work off the loop that ends with a call onto it.
+    private func runOutside(_ work: @escaping @Sendable () async -> Void) {
+        let outside = shared.outside
+        outside.begin()
+        let counted: @Sendable () async -> Void = {
+            await work()
+            outside.end()
+        }
+        Task(operation: counted)
     }
 
     /// Called now and then: a page is kept for as long as a crowd takes to come back, no longer.
@@ -217,7 +228,7 @@ final class PageReads {
                 }
             }
         }
-        Task(operation: work)
+        runOutside(work)
     }
 }
 

@@ -35,11 +35,14 @@ final class Shard {
     private var waiting: [EventStream] = []
     private let pages: PageReads
     private var ticked = Ticked()
+    private var isClosed = false
+    private var removals: RemovalObservation?
 
     /// What the gateway's shards have in common.
     struct SharedState: Sendable {
         let counters: Counters
         let subscribers = Subscribers()
+        let outside = OutsideWork()
     }
 
     init(eventLoop: any EventLoop, log: MessageLog, settings: StreamSettings, shared: SharedState, logger: Logger) {
@@ -48,18 +51,39 @@ final class Shard {
         self.settings = settings
         self.shared = shared
         recent = RecentMessages(maximumBytes: settings.recentBytes)
-        inbox = ShardInbox(maximumBytes: settings.inboxBytes, eventLoop: eventLoop)
+        inbox = ShardInbox(maximumBytes: settings.inboxBytes, eventLoop: eventLoop, outside: shared.outside)
         position = log.frontier.sequence
         drained = position
-        pages = PageReads(store: log.store, eventLoop: eventLoop, counters: shared.counters, logger: logger)
+        pages = PageReads(store: log.store, eventLoop: eventLoop, shared: shared, logger: logger)
         let this = NIOLoopBound(self, eventLoop: eventLoop)
-        inbox.start { this.value.drain() }
-        log.observeRemovals { [inbox] in inbox.remove($0) }
+        inbox.start {
+            this.value.drain()
+        } layerDidClose: {
+            this.value.layerDidClose()
+        }
+        removals = log.observeRemovals { [inbox] in inbox.remove($0) }
     }
 
     var epoch: Epoch { log.store.epoch }
     var counters: Counters { shared.counters }
     var allStreams: some Collection<EventStream> { streams.values }
+
+    // MARK: Closing
+
+    /// Nothing comes any more: clients come back to a server that has something to tell them.
+    private func layerDidClose() {
+        isClosed = true
+        for stream in Array(allStreams) { stream.end() }
+    }
+
+    /// Closes all that is open, and leaves the log: nothing comes onto the loop from there any more, once what is under way
+    /// has ended (``OutsideWork``).
+    func close() {
+        isClosed = true
+        removals?.cancel()
+        for stream in Array(allStreams) { stream.close() }
+        inbox.stop()
+    }
 
     // MARK: Joining and leaving
 
@@ -81,6 +105,7 @@ final class Shard {
             inbox.mark(stream: stream.number, position: frontier)
         }
         drain()
+        if isClosed { stream.end() }
     }
 
     private func feed(for key: Feed.Key) -> Feed {

@@ -29,20 +29,37 @@ final class ShardInbox: ChannelSink {
         var isScheduled = false
         var needsWaking = false
         var drain: (@Sendable () -> Void)?
+        var layerDidClose: (@Sendable () -> Void)?
     }
 
     private let state = Mutex(State())
     private let maximumBytes: Int
     private let eventLoop: any EventLoop
+    private let outside: OutsideWork
 
-    init(maximumBytes: Int, eventLoop: any EventLoop) {
+    init(maximumBytes: Int, eventLoop: any EventLoop, outside: OutsideWork = OutsideWork()) {
         self.maximumBytes = maximumBytes
         self.eventLoop = eventLoop
+        self.outside = outside
     }
 
-    /// - Parameter drain: Runs on the loop when something has come.
-    func start(_ drain: @escaping @Sendable () -> Void) {
-        state.withLock { $0.drain = drain }
+    /// - Parameters:
+    ///   - drain: Runs on the loop when something has come.
+    ///   - layerDidClose: Runs on the loop when nothing will come any more.
+    func start(_ drain: @escaping @Sendable () -> Void, layerDidClose: @escaping @Sendable () -> Void = {}) {
+        state.withLock { state in
+            state.drain = drain
+            state.layerDidClose = layerDidClose
+        }
+    }
+
+    /// Nothing is put onto the loop any more once this has returned and ``OutsideWork`` has ended.
+    func stop() {
+        state.withLock { state in
+            state.drain = nil
+            state.layerDidClose = nil
+            state.contents = Contents()
+        }
     }
 
     func receive(_ message: Message, in group: GroupName) {
@@ -58,11 +75,26 @@ final class ShardInbox: ChannelSink {
 
     func deliveriesDidEnd() {
         let drain: (@Sendable () -> Void)? = state.withLock { state in
-            guard state.needsWaking, !state.isScheduled else { return nil }
+            guard state.needsWaking, !state.isScheduled, let drain = state.drain else { return nil }
             state.isScheduled = true
-            return state.drain
+            outside.begin()
+            return drain
         }
-        if let drain { eventLoop.execute(drain) }
+        if let drain { execute(drain) }
+    }
+
+    func layerDidClose() {
+        let tell: (@Sendable () -> Void)? = state.withLock { state in
+            if state.layerDidClose != nil { outside.begin() }
+            return state.layerDidClose
+        }
+        if let tell { execute(tell) }
+    }
+
+    /// Onto the loop, which lives at least until this has returned.
+    private func execute(_ work: @escaping @Sendable () -> Void) {
+        eventLoop.execute(work)
+        outside.end()
     }
 
     /// Puts in a mark; the caller, on the loop, drains afterwards.
@@ -73,6 +105,7 @@ final class ShardInbox: ChannelSink {
     /// Called on any thread, before whoever removed it is answered.
     func remove(_ removals: [Removal]) {
         state.withLock { state in
+            guard state.drain != nil else { return }
             state.contents.entries.append(.removals(removals))
             state.needsWaking = true
         }

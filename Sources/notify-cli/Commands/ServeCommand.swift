@@ -41,11 +41,14 @@ struct ServeCommand: AsyncParsableCommand {
             var gatewayConfiguration = try limits.gatewayConfiguration(settings)
             try listening.apply(to: &gatewayConfiguration, settings)
             OpenFiles.bound(&gatewayConfiguration, logger)
+            // Others' signals must not end a server with open streams.
+            OtherSignals.ignore()
             // Before the database is made: a refused start leaves nothing behind.
             try gatewayConfiguration.validate()
             let chatConfiguration = try chat.configuration(settings, gatewayConfiguration)
             let retention = try storage.retention(settings)
             let logConfiguration = try limits.logConfiguration(settings)
+            let socket = try ListeningSocket(gatewayConfiguration)
             let store = try SQLiteMessageStore(
                 path: try storage.path(settings),
                 configuration: try storage.storeConfiguration(settings, logger)
@@ -56,8 +59,9 @@ struct ServeCommand: AsyncParsableCommand {
                 chat = try await Chat(log: log, store: store, configuration: chatConfiguration)
             }
             let greeting = Greeting(store, retention, chat)
-            try await Self.serve(log, gatewayConfiguration, retention, chat, greeting: greeting, logger)
-            log.close()
+            try await Self.serve(log, gatewayConfiguration, socket, retention, chat, greeting: greeting, logger)
+            // The sweeper and the chat have ended by now. What waits is committed, then nothing writes any more.
+            await log.close()
             try await store.close()
         }
     }
@@ -66,6 +70,7 @@ struct ServeCommand: AsyncParsableCommand {
     private static func serve(
         _ log: MessageLog,
         _ configuration: GatewayConfiguration,
+        _ socket: ListeningSocket,
         _ retention: RetentionPolicy,
         _ chat: Chat?,
         greeting: Greeting,
@@ -80,7 +85,8 @@ struct ServeCommand: AsyncParsableCommand {
             streams: chat?.streams ?? [],
             reserved: Chat.reservedGroups,
             counters: chat?.counters ?? Counters(),
-            logger: logger
+            logger: logger,
+            socket: socket
         ) { port in
             try? StandardOutput.write(line: greeting.text(host: configuration.host, port: port))
         }
@@ -90,6 +96,7 @@ struct ServeCommand: AsyncParsableCommand {
             .init(service: gateway, successTerminationBehavior: .gracefullyShutdownGroup),
         ]
         if let chat { services.append(.init(service: chat, successTerminationBehavior: .ignore)) }
+        services.append(.init(service: OtherSignals(logger: logger), successTerminationBehavior: .ignore))
         let group = ServiceGroup(
             configuration: .init(
                 services: services,

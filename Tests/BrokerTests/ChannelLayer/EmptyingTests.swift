@@ -59,7 +59,7 @@ struct EmptyingTests {
         bench.layer.flush()
         #expect(bench.layer.counters == ChannelLayerCounters(sent: 3, delivered: 3, dropped: 1, expired: 1))
         bench.layer.groupSend(contentsOf: [Message(group: group), Message(group: group), Message()])
-        #expect(bench.layer.counters == ChannelLayerCounters(sent: 5, delivered: 3, dropped: 1, expired: 1))
+        #expect(bench.layer.counters == ChannelLayerCounters(sent: 5, delivered: 5, dropped: 1, expired: 1))
     }
 
     // MARK: Removing a channel
@@ -108,22 +108,17 @@ struct EmptyingTests {
     // MARK: Flushing
 
     @Test(arguments: ChannelLayerSubject.all)
-    func aFlushEmptiesEverything(by subject: ChannelLayerSubject) async throws {
+    func aFlushEmptiesEveryChannel(by subject: ChannelLayerSubject) async throws {
         let bench = subject.bench()
-        let sink = RecordingSink()
         bench.layer.groupAdd(channel, to: group)
-        bench.layer.groupAdd(sink, to: group)
         try bench.groupSend("1", to: group)
         bench.layer.flush()
         #expect(bench.layer.channels.isEmpty)
         #expect(bench.layer.groups.isEmpty)
         try bench.groupSend("2", to: group)
-        #expect(sink.texts == ["1"])
         #expect(await bench.isEmpty(channel))
         bench.layer.groupAdd(channel, to: group)
-        bench.layer.groupAdd(sink, to: group)
         try bench.groupSend("3", to: group)
-        #expect(sink.texts == ["1", "3"])
         #expect(try await bench.receive(channel) == "3")
     }
 

@@ -10,6 +10,7 @@ final class RecordingSink: ChannelSink {
         var groups: [GroupName] = []
         /// How many messages were there at each end.
         var countsAtEnds: [Int] = []
+        var closings = 0
     }
 
     private let record = Mutex(Record())
@@ -31,6 +32,8 @@ final class RecordingSink: ChannelSink {
     var groups: [GroupName] { record.withLock { $0.groups } }
     var countsAtEnds: [Int] { record.withLock { $0.countsAtEnds } }
 
+    var closings: Int { record.withLock { $0.closings } }
+
     func receive(_ message: Message, in group: GroupName) {
         record.withLock {
             $0.texts.append(message.text)
@@ -42,5 +45,9 @@ final class RecordingSink: ChannelSink {
     func deliveriesDidEnd() {
         record.withLock { $0.countsAtEnds.append($0.texts.count) }
         whenDeliveriesEnd()
+    }
+
+    func layerDidClose() {
+        record.withLock { $0.closings += 1 }
     }
 }

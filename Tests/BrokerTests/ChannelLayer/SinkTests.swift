@@ -122,8 +122,43 @@ struct SinkTests {
         )
         try bench.groupSend("1", to: group)
         #expect(!isGone.isRaised)
-        bench.layer.flush()
+        bench.layer.close()
         #expect(isGone.isRaised)
-        #expect(bench.layer.groups[other]?.channels == [channel])
+    }
+
+    /// Trap 18: whoever follows a group through a sink cannot tell that it was cut off.
+    @Test(arguments: ChannelLayerSubject.all)
+    func aSinkStaysAMemberThroughAFlush(by subject: ChannelLayerSubject) throws {
+        let bench = subject.bench()
+        let second = RecordingSink()
+        bench.layer.groupAdd(sink, to: group)
+        bench.layer.groupAdd(sink, to: other)
+        bench.layer.groupAdd(second, to: group)
+        bench.layer.groupAdd(try ChannelName("channel"), to: group)
+        bench.layer.flush()
+        #expect(bench.layer.groups[group]?.channels == [])
+        try bench.groupSend("1", to: group)
+        try bench.groupSend("2", to: other)
+        #expect(sink.texts == ["1", "2"])
+        #expect(second.texts == ["1"])
+        bench.layer.groupDiscard(sink, from: group)
+        bench.layer.groupDiscard(sink, from: other)
+        bench.layer.groupDiscard(second, from: group)
+        #expect(bench.layer.groups.isEmpty)
+    }
+
+    @Test(arguments: ChannelLayerSubject.all)
+    func aSinkHearsOnceThatTheLayerIsClosed(by subject: ChannelLayerSubject) throws {
+        let bench = subject.bench()
+        let stranger = RecordingSink()
+        for group in [group, other] { bench.layer.groupAdd(sink, to: group) }
+        bench.layer.groupAdd(stranger, to: group)
+        bench.layer.groupDiscard(stranger, from: group)
+        bench.layer.close()
+        bench.layer.close()
+        #expect(sink.closings == 1)
+        #expect(stranger.closings == 0)
+        bench.layer.groupAdd(stranger, to: group)
+        #expect(stranger.closings == 1)
     }
 }

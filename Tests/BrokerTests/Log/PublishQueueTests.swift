@@ -111,4 +111,23 @@ struct PublishQueueTests {
         #expect(queue.bytes == 0)
         #expect(Self.texts(queue.takeBatch()) == nil)
     }
+
+    /// Under load the queue never becomes empty: what a batch has given away must go all the same.
+    @Test func `what a batch took is let go of while others wait`() throws {
+        final class Reply {}
+        var queue = PublishQueue<Reply>(maximumBytes: .max)
+        weak var first: Reply?
+        do {
+            let reply = Reply()
+            first = reply
+            _ = try queue.add(.test("first"), reply: reply)
+        }
+        for _ in 0..<5 {
+            for _ in 0..<Queue.batchMessages { _ = try queue.add(.test("next"), reply: Reply()) }
+            #expect(queue.takeBatch() != nil)
+            _ = queue.finishBatch()
+            #expect(first == nil)
+        }
+        #expect(queue.depth > 0)
+    }
 }

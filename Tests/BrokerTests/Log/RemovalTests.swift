@@ -4,6 +4,29 @@ import Testing
 
 @Suite(.timeLimit(.minutes(1)))
 struct RemovalTests {
+    @Test func `an observation that was cancelled is over, and its observer is let go of`() async throws {
+        try await StoreFolder.with { folder in
+            try await folder.run { log in
+                final class Observer: Sendable {}
+                let told = TestRecord<Removal>()
+                weak var observer: Observer?
+                let observation: RemovalObservation
+                do {
+                    let strong = Observer()
+                    observer = strong
+                    observation = log.observeRemovals { removals in
+                        withExtendedLifetime(strong) { told.append(removals) }
+                    }
+                }
+                log.observeRemovals { told.append($0) }
+                observation.cancel()
+                #expect(observer == nil)
+                try await log.delete(1, in: .test)
+                #expect(told.all == [.message(1, in: .test)])
+            }
+        }
+    }
+
     private static func run(_ body: (MessageLog, @Sendable () -> [Removal]) async throws -> Void) async throws {
         try await StoreFolder.with { folder in
             try await folder.run { log in

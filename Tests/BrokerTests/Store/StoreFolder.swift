@@ -37,7 +37,7 @@ struct StoreFolder: Sendable {
         let log = try MessageLog(store: store, layer: InMemoryChannelLayer(), configuration: log)
         let outcome: Result<Value, any Error>
         do { outcome = .success(try await body(log)) } catch { outcome = .failure(error) }
-        log.close()
+        await log.close()
         try await store.close()
         return try outcome.get()
     }

@@ -48,7 +48,7 @@ import Testing
         try await body(client, "http://127.0.0.1:\(port)")
         try await client.shutdown()
         await gateway.stop()
-        gateway.log.close()
+        await gateway.log.close()
         try await gateway.log.store.close()
     }
 

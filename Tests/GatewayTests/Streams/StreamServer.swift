@@ -54,7 +54,7 @@ struct StreamServer: Sendable {
             outcome = .failure(error)
         }
         await gateway.stop()
-        log.close()
+        await log.close()
         try await sqlite.close()
         try outcome.get()
     }

@@ -1,0 +1,49 @@
+import Synchronization
+
+/// Work that other threads do for the event loops: publishes, requests in the router, reads of the store. Each ends with a
+/// call onto its loop, so the loops must outlive all of them.
+///
+/// Safe to use from any thread.
+final class OutsideWork: Sendable {
+    private struct State {
+        var count = 0
+        var waiters: [CheckedContinuation<Void, Never>] = []
+    }
+
+    private let state = Mutex(State())
+
+    func begin() {
+        state.withLock { $0.count += 1 }
+    }
+
+    /// To be called on the loop, or when the last call onto it has been enqueued.
+    func end() {
+        let waiters = state.withLock { state in
+            state.count -= 1
+            guard state.count == 0 else { return [CheckedContinuation<Void, Never>]() }
+            defer { state.waiters = [] }
+            return state.waiters
+        }
+        for waiter in waiters { waiter.resume() }
+    }
+
+    /// Ends every wait.
+    func giveUp() {
+        let waiters = state.withLock { state in
+            defer { state.waiters = [] }
+            return state.waiters
+        }
+        for waiter in waiters { waiter.resume() }
+    }
+
+    /// Returns once nothing is under way, or somebody gave up.
+    func waitForEnd() async {
+        await withCheckedContinuation { waiter in
+            let isOver = state.withLock { state in
+                if state.count > 0 { state.waiters.append(waiter) }
+                return state.count == 0
+            }
+            if isOver { waiter.resume() }
+        }
+    }
+}
