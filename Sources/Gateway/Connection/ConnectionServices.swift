@@ -23,6 +23,8 @@ final class ConnectionServices {
         let answerBytes: Int
         let batchMessages: Int
         let groupsPerStream: Int
+        /// Messages that `last` replays, at most.
+        let last: Int
         let reserved: ReservedGroups
         /// Applications' streams by their paths.
         let streams: [String: StreamRoute]

@@ -189,6 +189,7 @@ extension GatewayConfiguration {
             answerBytes: maximumAnswerBytes,
             batchMessages: maximumBatchMessages,
             groupsPerStream: maximumGroupsPerStream,
+            last: maximumLast,
             reserved: reserved,
             streams: Dictionary(streams.map { (LoopRoute.key(ofPath: $0.path), $0) }) { first, _ in first }
         )
