@@ -128,16 +128,26 @@ final class ConnectionServices {
         }
     }
 
-    /// Passes a request to the router. `complete` is called once, on any thread.
-    func route(_ request: IncomingRequest, _ channel: any Channel, complete: @escaping @Sendable (Answer) -> Void) {
+    /// Passes a request to the router. `complete` is called once, on any thread; not at all where the work is cancelled.
+    ///
+    /// - Returns: What works on it.
+    func route(
+        _ request: IncomingRequest,
+        _ channel: any Channel,
+        complete: @escaping @Sendable (Answer) -> Void
+    ) -> Task<Void, Never> {
         let responder = responder
         let context = GatewayContext(source: ApplicationRequestContextSource(channel: channel, logger: logger))
         let head = request.head
         let body = request.body
+        let client = ReadClient(channel)
         let work: @Sendable () async -> Void = {
-            complete(await Self.answer(head, body, context, responder))
+            await ReadClient.$current.withValue(client) {
+                let answer = await Self.answer(head, body, context, responder)
+                if !Task.isCancelled { complete(answer) }
+            }
         }
-        Task(operation: work)
+        return Task(operation: work)
     }
 
     private static func answer(

@@ -51,6 +51,8 @@ final class EventStream: ChannelInboundHandler {
 
     var feedKey: Feed.Key { request.feedKey }
     var isOpen: Bool { cursor.phase != .ended && context != nil }
+    /// For whom the store is read.
+    var client: ReadClient { context.map { ReadClient($0.channel) } ?? .current }
 
     // MARK: The connection
 

@@ -24,6 +24,9 @@ final class Feed {
             isPassing = messages.contains { $0.expiresAt != nil }
         }
 
+        /// What it takes in memory, in bytes.
+        var size: Int { batches.reduce(200) { $0 + $1.size } }
+
         private init(_ batches: [Batch], end: Int64, isPassing: Bool) {
             (self.batches, self.end, self.isPassing) = (batches, end, isPassing)
         }

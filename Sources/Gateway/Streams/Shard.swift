@@ -97,6 +97,7 @@ final class Shard {
 
     func leave(_ stream: EventStream) {
         guard streams.removeValue(forKey: stream.number) != nil, let feed = stream.feed else { return }
+        pages.leave(stream)
         counters.streams.add(-1)
         shared.subscribers.remove(feed.key.groups)
         feed.removeLive(stream)
