@@ -123,7 +123,8 @@ extension GatewayConfiguration {
         }
         let positive: [(String, Int)] = [
             ("--max-connections", maximumConnections), ("--max-header-size", maximumHeaderBytes),
-            ("--max-groups-per-stream", maximumGroupsPerStream), ("--recent-messages-size", recentMessageBytes),
+            ("--max-groups-per-stream", maximumGroupsPerStream), ("--max-last", maximumLast),
+            ("--recent-messages-size", recentMessageBytes),
             ("--inbox-size", inboxBytes), ("--connection-buffer-size", connectionBufferBytes),
             ("--max-pinned-size", pinnedBytes), ("--max-body-size", maximumBodyBytes ?? 1),
             ("--event-loops", eventLoops ?? 1), ("--max-batch-size", maximumBatchBytes),

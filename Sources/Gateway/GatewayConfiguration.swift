@@ -32,6 +32,10 @@ public struct GatewayConfiguration: Sendable {
     /// Groups that one stream may follow, at most 400.
     public var maximumGroupsPerStream = 100
 
+    /// Messages that a stream with `last` begins with, at most: counting them costs a look at each. One that asks for more
+    /// gets so many.
+    public var maximumLast = 10_000
+
     /// A stream that said nothing for so long says a comment.
     public var heartbeat = Duration.seconds(15)
     /// A client that lost its stream comes back after about so long: `retry:` is drawn at random from two to four thirds

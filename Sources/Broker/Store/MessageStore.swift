@@ -69,11 +69,19 @@ public protocol MessageStore: Sendable {
     /// step's ``SweepStep/next`` until that is nil.
     func sweep(_ policy: RetentionPolicy, from cursor: SweepCursor) async throws(BrokerError) -> SweepStep
 
+    /// How many reads wait for their turn. Cheap: for metrics.
+    var waitingReads: Int { get }
+
     /// How much space the store takes. Cheap: for metrics.
     func sizes() throws(BrokerError) -> StoreSizes
 
     /// Waits for the writer and for reads that are under way, and closes the files. Using the store afterwards throws.
     func close() async throws(BrokerError)
+}
+
+extension MessageStore {
+    /// None, where nothing counts them.
+    public var waitingReads: Int { 0 }
 }
 
 /// Drafts that are committed in one transaction.
@@ -96,7 +104,7 @@ public struct AppendBatch: Sendable {
 public enum ReplayStart: Hashable, Sendable {
     /// With the oldest message that is stored.
     case all
-    /// With the newest so many, over all groups together.
+    /// With the newest so many, over all groups together. Costs a look at each of them, unless the groups hold no more.
     case last(Int)
     /// With the first message created at or after a time. Found by bisection over the log, so it is exact as long as
     /// the clock was not set back between two messages.

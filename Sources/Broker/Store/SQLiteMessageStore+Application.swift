@@ -19,11 +19,13 @@ extension SQLiteMessageStore {
 
     /// Reads in one snapshot.
     ///
+    /// - Parameter length: What it looks at, at most: a `long` read takes its turn among those of all clients.
     /// - Throws: ``BrokerError``: `storeUnavailable`, or what `body` throws of its own kind.
     public func readTables<Value: Sendable>(
+        _ length: ReadLength = .short,
         _ body: @escaping @Sendable (Database) throws -> Value
     ) async throws(BrokerError) -> Value {
-        try await read(body)
+        try await read(length, body)
     }
 
     /// Writes in one transaction, between two batches of messages.

@@ -2,7 +2,7 @@ import GRDB
 
 extension SQLiteMessageStore {
     public func groups(prefix: String, after: String, limit: Int) async throws(BrokerError) -> [StoredGroup] {
-        try await read { db in
+        try await read(.short) { db in
             // Names are ASCII and compared as bytes, so all that begin with a prefix lie before prefix + "\u{7f}".
             try Row.fetchAll(
                 db.cachedStatement(
@@ -17,7 +17,7 @@ extension SQLiteMessageStore {
     }
 
     public func group(_ name: GroupName) async throws(BrokerError) -> StoredGroup? {
-        try await read { db in
+        try await read(.short) { db in
             try Row.fetchOne(
                 db.cachedStatement(sql: "SELECT name, messages, first_id, last_id FROM groups WHERE name = ?"),
                 arguments: [name.description]

@@ -14,6 +14,9 @@ extension SQLiteMessageStore {
         let newest: Int64
     }
 
+    /// Connections that read: as many reads may be under way at the same time.
+    static let readers = 3
+
     /// Files up to here are always checked when they are opened: it takes up to a fifth of a second.
     private static let checkedSize = 64 << 20
 
@@ -88,7 +91,7 @@ extension SQLiteMessageStore {
         var configuration = GRDB.Configuration()
         configuration.label = "notify"
         configuration.busyMode = .timeout(settings.busyTimeout / .seconds(1))
-        configuration.maximumReaderCount = 2
+        configuration.maximumReaderCount = readers
         configuration.prepareDatabase { db in
             guard !db.configuration.readonly else { return }
             // Takes effect on a new file only, and only before write-ahead logging is set up.

@@ -10,7 +10,8 @@ extension SQLiteMessageStore {
         limit: Int,
         maximumBytes: Int
     ) async throws(BrokerError) -> LogPage {
-        try await read { [epoch, configuration] db in
+        try await read(Self.length(after: after, through: through, limit: limit, maximumBytes: maximumBytes)) {
+            [epoch, configuration] db in
             let rows = try GroupRows(groups, db)
             // One index range for each group, merged by id: SQLite runs the parts as coroutines and stops at the limit.
             let part = "SELECT \(StoredMessage.columns) WHERE group_id = ? AND id > ? AND id <= ? AND \(Self.isKept)"
@@ -35,7 +36,7 @@ extension SQLiteMessageStore {
         limit: Int,
         maximumBytes: Int
     ) async throws(BrokerError) -> LogPage {
-        try await read { [epoch, configuration] db in
+        try await read(.long) { [epoch, configuration] db in
             let rows = try GroupRows([group], db)
             var page = PageBuilder(epoch: epoch, rows: rows, limit: limit, maximumBytes: maximumBytes)
             guard let row = rows.ids.first else { return page.page }
@@ -64,18 +65,33 @@ extension SQLiteMessageStore {
             .messages.first
     }
 
+    /// A page near the head looks at so many messages at most. What lies further back may have to pass over any number of
+    /// messages whose `ttl` has ended, and whoever reads it has many pages to read.
+    private static func length(after: Int64, through: Int64, limit: Int, maximumBytes: Int) -> ReadLength {
+        let isNear = after >= through - 4096
+        return isNear && (limit == 1 || maximumBytes <= 256 << 10) ? .short : .long
+    }
+
     /// Whether a message is part of history: takes the time as an argument.
     static let isKept = "(expires_at IS NULL OR expires_at > ?)"
 
-    /// Reads to its end, also where the calling task is cancelled: a read that is broken off could keep its snapshot, and
-    /// with it the write-ahead log, past the close.
+    /// Reads when the turn has come, see ``ReadSchedule``. A task that is cancelled interrupts its statement.
+    func read<Value: Sendable>(
+        _ length: ReadLength,
+        _ body: @escaping @Sendable (Database) throws -> Value
+    ) async throws(BrokerError) -> Value {
+        do {
+            return try await turns.take(length) { try await database.read(body) }
+        } catch {
+            throw SQLiteFailure.reading(error)
+        }
+    }
+
+    /// A `long` read.
     func read<Value: Sendable>(
         _ body: @escaping @Sendable (Database) throws -> Value
     ) async throws(BrokerError) -> Value {
-        let outcome = await withCheckedContinuation { (done: CheckedContinuation<Result<Value, any Error>, Never>) in
-            database.asyncRead { db in done.resume(returning: db.flatMap { db in Result { try body(db) } }) }
-        }
-        do { return try outcome.get() } catch { throw SQLiteFailure.reading(error) }
+        try await read(.long, body)
     }
 }
 
@@ -86,15 +102,20 @@ struct GroupRows {
     private(set) var names: [Int64: GroupName] = [:]
     private(set) var removedThrough: Int64 = 0
     private(set) var oldest: Int64?
+    /// How many messages they hold, those whose `ttl` has just ended among them.
+    private(set) var messages = 0
 
-    init(_ groups: [GroupName], _ db: Database) throws {
-        let statement = try db.cachedStatement(sql: "SELECT id, removed_through, first_id FROM groups WHERE name = ?")
+    init(_ groups: some Sequence<GroupName>, _ db: Database) throws {
+        let statement = try db.cachedStatement(
+            sql: "SELECT id, removed_through, first_id, messages FROM groups WHERE name = ?"
+        )
         for group in Set(groups) {
             guard let row = try Row.fetchOne(statement, arguments: [group.description]) else { continue }
             let id = try row.value(0, as: Int64.self)
             ids.append(id)
             names[id] = group
             removedThrough = max(removedThrough, try row.value(1))
+            messages += try row.value(3, as: Int.self)
             if let first = try row.optional(2, as: Int64.self) { oldest = min(oldest ?? first, first) }
         }
         ids.sort()

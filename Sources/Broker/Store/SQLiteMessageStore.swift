@@ -5,7 +5,7 @@ import Synchronization
 
 /// Messages in one SQLite database, through GRDB.
 ///
-/// One connection writes, two read (write-ahead log). Every commit is flushed to the disk before its messages are
+/// One connection writes, three read (write-ahead log), one of them short reads only, see ``ReadSchedule``. Every commit is flushed to the disk before its messages are
 /// handed on, unless ``Durability/normal`` was asked for. With `:memory:` there is a single connection, and nothing
 /// outlives the store.
 public final class SQLiteMessageStore: MessageStore {
@@ -23,6 +23,7 @@ public final class SQLiteMessageStore: MessageStore {
     let lock: DatabaseLock?
     let logFrames: WriteAheadLogFrames
     let pageSize: Int
+    let turns: ReadTurns
     /// What the writer remembers. Touched on the writer only; the lock is there for the compiler.
     let writer: Mutex<WriterState>
 
@@ -50,6 +51,7 @@ public final class SQLiteMessageStore: MessageStore {
         self.configuration = configuration
         (epoch, database, lock) = (opened.epoch, opened.database, opened.lock)
         (logFrames, pageSize) = (opened.logFrames, opened.pageSize)
+        turns = ReadTurns(readers: path == Self.inMemoryPath ? 1 : Self.readers)
         writer = Mutex(
             WriterState(
                 newest: opened.newest,
@@ -73,6 +75,8 @@ public final class SQLiteMessageStore: MessageStore {
         /// Whether the last commit could not be recorded beside the database.
         var isRecordFailing = false
     }
+
+    public var waitingReads: Int { turns.waiting }
 
     public func newestSequence() throws(BrokerError) -> Int64 { writer.withLock { $0.newest } }
 

@@ -12,7 +12,7 @@ struct Author: Sendable {
 extension ChatMessages {
     /// Authors by name, from the one after `after`, whose names hold `search`. Nothing comes before an empty `after`.
     func authors(search: String, after: String, limit: Int) async throws(BrokerError) -> [Author] {
-        try await store.readTables { db in
+        try await store.readTables(.long) { db in
             try Row.fetchAll(
                 db,
                 sql: """
@@ -25,7 +25,7 @@ extension ChatMessages {
     }
 
     func author(_ id: Int64) async throws(BrokerError) -> Author? {
-        try await store.readTables { db in
+        try await store.readTables(.long) { db in
             try Row.fetchOne(
                 db,
                 sql: """

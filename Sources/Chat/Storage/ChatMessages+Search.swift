@@ -38,7 +38,7 @@ extension ChatMessages {
     {
         let newest = min(search.before ?? .max, log.frontier.sequence + 1)
         let group = group.description
-        return try await store.readTables { db in
+        return try await store.readTables(.long) { db in
             // Where the search begins to look: the newest so many rows below the bound.
             let floor =
                 try Int64.fetchOne(

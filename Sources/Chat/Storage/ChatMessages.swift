@@ -14,7 +14,7 @@ struct ChatMessages: Sendable {
 
     /// Takes away what a stop in the middle of removing an author has left, and loads the names that have changed.
     func prepare() async throws(BrokerError) {
-        let (orphans, renamed) = try await store.readTables { [group] db in
+        let (orphans, renamed) = try await store.readTables(.long) { [group] db in
             let orphans = try Int64.fetchAll(
                 db,
                 sql: """

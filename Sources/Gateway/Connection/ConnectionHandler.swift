@@ -41,6 +41,8 @@ final class ConnectionHandler: ChannelDuplexHandler, RemovableChannelHandler {
     private var isGoingOn = false
     private var isReadHeld = false
     private var failure: Problem?
+    /// What works on a request that only reads.
+    private var reading: Task<Void, Never>?
     private var inputIsClosed = false
     /// Whether it came when there were too many already. Those that were there before are not refused for it.
     private var isExcess = false
@@ -81,6 +83,9 @@ final class ConnectionHandler: ChannelDuplexHandler, RemovableChannelHandler {
 
     func channelInactive(context: ChannelHandlerContext) {
         state = .done
+        // Nobody waits for the answer: the store is not read for it.
+        reading?.cancel()
+        reading = nil
         context.fireChannelInactive()
     }
 
@@ -238,9 +243,14 @@ final class ConnectionHandler: ChannelDuplexHandler, RemovableChannelHandler {
             publishBatch(request, context)
         case nil:
             let this = NIOLoopBound(self, eventLoop: context.eventLoop)
-            services.route(request, context.channel) { answer in
-                this.eventLoop.execute { this.value.respond(answer) }
+            let work = services.route(request, context.channel) { answer in
+                this.eventLoop.execute {
+                    this.value.reading = nil
+                    this.value.respond(answer)
+                }
             }
+            // Others change something, and are finished in any case.
+            if [.GET, .HEAD].contains(request.head.method) { reading = work }
         }
     }
 

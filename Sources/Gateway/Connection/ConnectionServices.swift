@@ -23,6 +23,8 @@ final class ConnectionServices {
         let answerBytes: Int
         let batchMessages: Int
         let groupsPerStream: Int
+        /// Messages that `last` replays, at most.
+        let last: Int
         let reserved: ReservedGroups
         /// Applications' streams by their paths.
         let streams: [String: StreamRoute]
@@ -126,19 +128,26 @@ final class ConnectionServices {
         }
     }
 
-    /// Passes a request to the router. `complete` is called once, on any thread.
-    func route(_ request: IncomingRequest, _ channel: any Channel, complete: @escaping @Sendable (Answer) -> Void) {
+    /// Passes a request to the router. `complete` is called once, on any thread; not at all where the work is cancelled.
+    ///
+    /// - Returns: What works on it.
+    func route(
+        _ request: IncomingRequest,
+        _ channel: any Channel,
+        complete: @escaping @Sendable (Answer) -> Void
+    ) -> Task<Void, Never> {
         let responder = responder
         let context = GatewayContext(source: ApplicationRequestContextSource(channel: channel, logger: logger))
         let head = request.head
         let body = request.body
-        let outside = shard.shared.outside
-        outside.begin()
+        let client = ReadClient(channel)
         let work: @Sendable () async -> Void = {
-            complete(await Self.answer(head, body, context, responder))
-            outside.end()
+            await ReadClient.$current.withValue(client) {
+                let answer = await Self.answer(head, body, context, responder)
+                if !Task.isCancelled { complete(answer) }
+            }
         }
-        Task(operation: work)
+        return shard.shared.outside.run(work)
     }
 
     private static func answer(
@@ -163,17 +172,15 @@ final class ConnectionServices {
         guard case .granted(let path) = request.route, let route = limits.streams[path] else {
             return complete(.failure(Problem(.notFound, "There is no stream here.")))
         }
-        let (head, logger, outside) = (request.head, logger, shard.shared.outside)
-        outside.begin()
+        let (head, logger) = (request.head, logger)
         let work: @Sendable () async -> Void = {
             do {
                 complete(.success(try await route.grant(HTTPRequest(head, secure: false, splitCookie: false))))
             } catch {
                 complete(.failure(Self.problem(error, head, logger)))
             }
-            outside.end()
         }
-        Task(operation: work)
+        shard.shared.outside.run(work)
     }
 
     private static func problem(_ error: any Error, _ head: HTTPRequestHead, _ logger: Logger) -> Problem {

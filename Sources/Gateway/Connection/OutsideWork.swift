@@ -27,6 +27,17 @@ final class OutsideWork: Sendable {
         for waiter in waiters { waiter.resume() }
     }
 
+    /// Begins a task whose last act is a call onto its loop.
+    @discardableResult
+    func run(_ work: @escaping @Sendable () async -> Void) -> Task<Void, Never> {
+        begin()
+        let counted: @Sendable () async -> Void = {
+            await work()
+            self.end()
+        }
+        return Task(operation: counted)
+    }
+
     /// Ends every wait.
     func giveUp() {
         let waiters = state.withLock { state in

@@ -107,9 +107,9 @@ struct Server: Sendable {
     private static func startTimers(of loop: NIOLoopBound<ConnectionServices>, _ configuration: GatewayConfiguration) {
         let second = min(TimeAmount.seconds(1), TimeAmount(configuration.headTimeout / 4))
         loop.eventLoop.scheduleRepeatedTask(initialDelay: second, delay: second) { _ in loop.value.tick(.now()) }
-        let quarter = TimeAmount(min(configuration.heartbeat, configuration.stallTimeout) / 4)
-        loop.eventLoop.scheduleRepeatedTask(initialDelay: quarter, delay: quarter) { _ in
-            loop.value.shard.tick()
+        loop.eventLoop.execute {
+            let delay = loop.value.shard.tickDelay
+            loop.eventLoop.scheduleRepeatedTask(initialDelay: delay, delay: delay) { _ in loop.value.shard.tick() }
         }
     }
 
@@ -228,10 +228,14 @@ extension GatewayConfiguration {
             answerBytes: maximumAnswerBytes,
             batchMessages: maximumBatchMessages,
             groupsPerStream: maximumGroupsPerStream,
+            last: maximumLast,
             reserved: reserved,
             streams: Dictionary(streams.map { (LoopRoute.key(ofPath: $0.path), $0) }) { first, _ in first }
         )
     }
+
+    /// The rest of a stream that has ended is small, and a client that resumes loses nothing of it.
+    private static let endTimeout = Duration.seconds(30)
 
     /// A connection with more than this waiting for its socket is slow.
     fileprivate var waterMark: ChannelOptions.Types.WriteBufferWaterMark {
@@ -242,10 +246,13 @@ extension GatewayConfiguration {
         func milliseconds(_ duration: Duration) -> Int { Int(TimeAmount(duration).nanoseconds / 1_000_000) }
         return StreamSettings(
             heartbeat: TimeAmount(heartbeat),
-            // The timer looks four times per heartbeat, so what it finds silent here is at most that old.
-            silence: TimeAmount(heartbeat * 3 / 4),
+            lookRound: TimeAmount(min(heartbeat, stallTimeout) / 4),
+            // A stream is looked at four times per heartbeat, so what is found silent then is at most that old. A little
+            // less than three quarters: two looks may be a little less than a quarter apart.
+            silence: TimeAmount(heartbeat * 23 / 32),
             retryMilliseconds: milliseconds(retry * 2 / 3)...milliseconds(retry * 4 / 3),
             stallTimeout: TimeAmount(stallTimeout),
+            endTimeout: TimeAmount(min(stallTimeout, Self.endTimeout)),
             recentBytes: max(1, recentMessageBytes / loops),
             inboxBytes: inboxBytes,
             pieceBytes: min(connectionBufferBytes, Batch.targetBytes),

@@ -45,6 +45,11 @@ struct MetricsRoutes: Sendable {
                 counters.inboxOverflows.value
             ),
             ("page_reads_total", .counter, "Pages of history read for streams.", counters.pageReads.value),
+            ("waiting_reads", .gauge, "Reads of the database that wait for their turn.", log.store.waitingReads),
+            (
+                "dropped_reads_total", .counter, "Reads given up since all who waited for them had gone.",
+                counters.droppedReads.value
+            ),
             ("pinned_bytes", .gauge, "Bytes that wait for slow sockets.", counters.pinnedBytes.value),
             ("answer_bytes", .gauge, "Bytes of large answers that wait for slow clients.", counters.answerBytes.value),
             ("recent_bytes", .gauge, "Recent messages in memory.", counters.recentBytes.value),

@@ -23,7 +23,9 @@ public final class Counters: Sendable {
     public let inboxOverflows = Atomic<Int>(0)
     /// Pages that streams had read from the store.
     public let pageReads = Atomic<Int>(0)
-    /// Streams closed because the peer read nothing for the stall time-out.
+    /// Reads of the store that were given up since all who waited for them had gone.
+    public let droppedReads = Atomic<Int>(0)
+    /// Streams closed because the peer read nothing for the stall time-out, or did not read one that had ended to its end.
     public let stalled = Atomic<Int>(0)
     /// Streams closed because the peer acknowledged nothing any more.
     public let gonePeers = Atomic<Int>(0)

@@ -27,7 +27,12 @@ extension EventStream.Request {
         }
         let lastEventID = request.head.headers.first(name: "last-event-id").map { String($0.trimmed) }
         let isAll = grant?.beginsWithAll ?? false
-        start = try Self.start(lastEventID: lastEventID, fields, otherwise: isAll ? .replay(.all) : .latest)
+        start = try Self.start(
+            lastEventID: lastEventID,
+            fields,
+            maximumLast: limits.last,
+            otherwise: isAll ? .replay(.all) : .latest
+        )
         requested =
             switch start {
             case .after(let id): "\(id)"
@@ -88,11 +93,12 @@ extension EventStream.Request {
     private static func start(
         lastEventID: String?,
         _ fields: [(name: String, value: String)],
+        maximumLast: Int,
         otherwise: StreamCursor.Start
     ) throws(Problem) -> StreamCursor.Start {
         func field(_ name: String) -> String? { fields.last { $0.name == name }?.value }
         let since = try field("since").map(Self.start(since:))
-        let last = try field("last").map(Self.start(last:))
+        let last = try field("last").map { value throws(Problem) in try Self.start(last: value, maximum: maximumLast) }
         // An empty one is none: that is what a client has that has seen no id (WHATWG HTML §9.2.3).
         if let id = [lastEventID, field("last_event_id")].compactMap(\.self).first(where: { !$0.isEmpty }) {
             return (try? MessageID(id)).map { .after($0) } ?? .malformed(id)
@@ -115,12 +121,12 @@ extension EventStream.Request {
         }
     }
 
-    private static func start(last: String) throws(Problem) -> StreamCursor.Start {
+    private static func start(last: String, maximum: Int) throws(Problem) -> StreamCursor.Start {
         guard last.utf8.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }), let count = Int(last)
         else {
             throw Problem(.badRequest, "last=\(last.quotedForPeople) is no number of messages: use last=10.")
         }
-        return count == 0 ? .latest : .replay(.last(count))
+        return count == 0 ? .latest : .replay(.last(min(count, maximum)))
     }
 }
 

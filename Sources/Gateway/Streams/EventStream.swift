@@ -28,8 +28,6 @@ final class EventStream: ChannelInboundHandler {
     private var cursor: StreamCursor
     fileprivate var context: ChannelHandlerContext?
     private var writer: SocketWriter?
-    /// The first page, which came before the preamble could be written.
-    private var page: PageReads.Page?
     private var ignoredInput = 0
     private var lastWrite: NIODeadline
     /// Kept from the channel's events: asking the channel costs as much as a tenth of a delivery.
@@ -51,6 +49,8 @@ final class EventStream: ChannelInboundHandler {
 
     var feedKey: Feed.Key { request.feedKey }
     var isOpen: Bool { cursor.phase != .ended && context != nil }
+    /// For whom the store is read.
+    var client: ReadClient { context.map { ReadClient($0.channel) } ?? .current }
 
     // MARK: The connection
 
@@ -78,11 +78,13 @@ final class EventStream: ChannelInboundHandler {
 
     func channelInactive(context: ChannelHandlerContext) {
         leave()
+        shard.remove(self)
         context.fireChannelInactive()
     }
 
     func handlerRemoved(context: ChannelHandlerContext) {
         leave()
+        shard.remove(self)
         self.context = nil
     }
 
@@ -150,8 +152,7 @@ final class EventStream: ChannelInboundHandler {
 
     func took(_ page: PageReads.Page) {
         guard isOpen else { return }
-        self.page = page
-        act(on: cursor.took(removedThrough: page.removedThrough, beforeOldest: page.beforeOldest))
+        act(on: cursor.took(removedThrough: page.removedThrough, beforeOldest: page.beforeOldest), page)
     }
 
     /// The page for which it waits cannot be read now.
@@ -169,12 +170,13 @@ final class EventStream: ChannelInboundHandler {
         act(on: cursor.proceed(shardPosition: shard.position, floor: shard.floor(of: feed)))
     }
 
-    private func act(on action: StreamCursor.Action) {
+    /// - Parameter page: The page that has come, where one has. It is written now or not at all: a stream keeps none.
+    private func act(on action: StreamCursor.Action, _ page: PageReads.Page? = nil) {
         guard isOpen, let feed, let context else { return }
         switch action {
         case .open(let resumed, let reset, let thenWrite):
-            open(resumed: resumed, reset: reset, context)
-            if thenWrite { writePage(context) }
+            open(resumed: resumed, reset: reset, oldest: oldest(of: page), context)
+            if thenWrite, let page { write(page.piece, context) }
             becomeLiveOrProceed(feed)
         case .resolve(let start):
             shard.resolve(start, for: self)
@@ -185,12 +187,11 @@ final class EventStream: ChannelInboundHandler {
             shard.proceed(self)
         case .reset(let reason):
             let here = position(at: cursor.position)
-            let reset = StreamPreamble.Reset(reason: reason, requested: request.requested, oldest: oldest)
+            let reset = StreamPreamble.Reset(reason: reason, requested: request.requested, oldest: oldest(of: page))
             write(feed.key.style.frame(StreamPreamble.payload(of: reset, at: here)), context)
-            page = nil
             shard.proceed(self)
         case .write:
-            writePage(context)
+            if let page { write(page.piece, context) }
             shard.proceed(self)
         case .wait:
             if cursor.phase == .live { becomeLiveOrProceed(feed) }
@@ -204,7 +205,12 @@ final class EventStream: ChannelInboundHandler {
         shard.counters.liveStreams.add(1)
     }
 
-    private func open(resumed: Bool, reset: StreamPreamble.ResetReason?, _ context: ChannelHandlerContext) {
+    private func open(
+        resumed: Bool,
+        reset: StreamPreamble.ResetReason?,
+        oldest: MessageID?,
+        _ context: ChannelHandlerContext
+    ) {
         let position = position(at: cursor.position)
         let preamble = StreamPreamble(
             groups: request.groups,
@@ -221,18 +227,12 @@ final class EventStream: ChannelInboundHandler {
     }
 
     /// The oldest message that is still stored, if there is one.
-    private var oldest: MessageID? {
+    private func oldest(of page: PageReads.Page?) -> MessageID? {
         page?.oldest.map { position(at: $0) }
     }
 
     private func position(at sequence: Int64) -> MessageID {
         MessageID(epoch: shard.epoch, sequence: sequence)
-    }
-
-    private func writePage(_ context: ChannelHandlerContext) {
-        guard let page else { return }
-        self.page = nil
-        write(page.piece, context)
     }
 
     private func write(_ piece: Feed.Piece, _ context: ChannelHandlerContext) {
@@ -247,17 +247,17 @@ final class EventStream: ChannelInboundHandler {
 
     // MARK: Time
 
-    /// Called about four times per heartbeat: says something where nothing was said, and closes who is gone, who reads
+    /// About four times per heartbeat: says something where nothing was said, and closes who is gone, who reads
     /// nothing, and who pins too much.
     ///
     /// - Parameter mayPin: What this stream may hold, given what all of the loop's streams hold.
+    /// One that has ended has a bounded time until its client has taken the rest, which is not much: its connection and
+    /// what waits for it would else last as long as the client acknowledges.
+    ///
     /// - Returns: How many bytes wait for the socket.
-    func tick(_ now: NIODeadline, mayPin: Int) -> Int {
-        guard isOpen, let context else { return 0 }
-        if let grant = request.grant, !grant.isValid() {
-            end()
-            return 0
-        }
+    func look(_ now: NIODeadline, mayPin: Int) -> Int {
+        guard let context else { return 0 }
+        if isOpen, let grant = request.grant, !grant.isValid() { end() }
         let verdict = health.check(
             now,
             waitingBytes: context.bufferedBytes,
@@ -265,6 +265,10 @@ final class EventStream: ChannelInboundHandler {
             peer: { context.peerIsSilent }
         )
         switch verdict {
+        case .fine(let waiting) where !isOpen:
+            // Nothing was written after its end.
+            guard now - lastWrite > shard.settings.endTimeout else { return waiting }
+            shard.counters.stalled.add(1)
         case .fine(let waiting):
             if waiting == 0, !cursor.isOpening, now - lastWrite >= shard.settings.silence {
                 write(feedKey.style.frame(ByteBuffer(string: ":\n\n")), context)
@@ -286,6 +290,7 @@ final class EventStream: ChannelInboundHandler {
             isOpening: cursor.isOpening
         )
         leave()
+        lastWrite = shard.now
         context.writeAndFlush(wrapOutboundOut(last)).assumeIsolated().whenComplete { _ in
             context.close(mode: .all, promise: nil)
         }

@@ -24,6 +24,9 @@ final class Feed {
             isPassing = messages.contains { $0.expiresAt != nil }
         }
 
+        /// What it takes in memory, in bytes.
+        var size: Int { batches.reduce(200) { $0 + $1.size } }
+
         private init(_ batches: [Batch], end: Int64, isPassing: Bool) {
             (self.batches, self.end, self.isPassing) = (batches, end, isPassing)
         }
@@ -44,10 +47,6 @@ final class Feed {
     private(set) var live: [EventStream] = []
     /// Groups with messages that this feed has not delivered yet.
     var pending: [FollowedGroup] = []
-    /// Pieces of the recent messages by the position after which they begin, for streams that catch up together.
-    private var pieces: [Int64: Piece] = [:]
-    /// What the pieces were encoded under.
-    private var revision = 0
 
     init(key: Key) {
         self.key = key
@@ -68,32 +67,19 @@ final class Feed {
         live[index] = last
         last.liveIndex = index
     }
-
-    func piece(after position: Int64, make: () -> Piece) -> Piece {
-        let revision = key.style.revision
-        if revision != self.revision { pieces.removeAll() }
-        self.revision = revision
-        if let piece = pieces[position] { return piece }
-        let piece = make()
-        guard !piece.isPassing else { return piece }
-        if pieces.count >= 16 { pieces.removeAll() }
-        pieces[position] = piece
-        return piece
-    }
-
-    func forgetPieces() {
-        if !pieces.isEmpty { pieces.removeAll() }
-    }
 }
 
 /// A group that streams of this event loop follow.
 ///
 /// Confined to its event loop.
 final class FollowedGroup {
+    /// A message, with its place among all that came.
+    typealias Arrival = (order: Int, message: Message)
+
     let name: GroupName
     var feeds: [Feed] = []
-    /// Messages that have come since the last delivery, each with its place among all that came.
-    var arrived: [(order: Int, message: Message)] = []
+    /// Messages that have come since the last delivery.
+    var arrived: [Arrival] = []
     /// `arrived` in the styles that feeds of this group alone have asked for.
     private var batches: [StreamStyle: [Batch]] = [:]
 
@@ -108,8 +94,14 @@ final class FollowedGroup {
         return made
     }
 
-    func finishDelivery() {
-        arrived.removeAll(keepingCapacity: arrived.count <= 1000)
+    /// Empties the group, which keeps nothing for the next delivery: groups may be many, and most are silent.
+    ///
+    /// - Returns: The emptied array, for whichever group needs one next.
+    func finishDelivery() -> [Arrival] {
+        var emptied: [Arrival] = []
+        swap(&emptied, &arrived)
+        emptied.removeAll(keepingCapacity: true)
         batches.removeAll(keepingCapacity: true)
+        return emptied
     }
 }

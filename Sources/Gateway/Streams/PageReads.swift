@@ -5,6 +5,9 @@ import NIOCore
 /// Pages of the store, read off the event loop. Streams of one feed whose positions lie in one stretch of the log share
 /// one read of it, and its encoding: after a restart a thousand cursors differ, and want the same rows.
 ///
+/// Each stream waits for at most one read. When the last one that waits for it has gone, the read is dropped, whether it
+/// is under way or has not begun.
+///
 /// Confined to its event loop.
 final class PageReads {
     /// Pages that can stand for each other.
@@ -28,11 +31,12 @@ final class PageReads {
         let after: Int64
         let through: Int64
         let maximumBytes: Int
-        var waiters: [Waiter]
+        /// By the streams' numbers.
+        var waiters: [Int: Waiter] = [:]
+        var task: Task<Void, Never>?
 
-        init(_ series: Series, after: Int64, through: Int64, maximumBytes: Int, waiters: [Waiter]) {
-            (self.series, self.after, self.through) = (series, after, through)
-            (self.maximumBytes, self.waiters) = (maximumBytes, waiters)
+        init(_ series: Series, after: Int64, through: Int64, maximumBytes: Int) {
+            (self.series, self.after, self.through, self.maximumBytes) = (series, after, through, maximumBytes)
         }
     }
 
@@ -41,11 +45,15 @@ final class PageReads {
     /// How long a read that failed waits before it is tried again; the streams stay open meanwhile.
     static let retryDelay = TimeAmount.seconds(1)
 
-    private let store: any MessageStore
-    private let eventLoop: any EventLoop
-    private let shared: Shard.SharedState
-    private let logger: Logger
+    let store: any MessageStore
+    let eventLoop: any EventLoop
+    let shared: Shard.SharedState
+    let logger: Logger
     private var reads: [Series: [Read]] = [:]
+    /// The read that a stream waits for, by the stream's number.
+    private var awaited: [Int: Read] = [:]
+    /// Streams for which the store is asked where they begin, by their numbers.
+    var resolving: [Int: Task<Void, Never>] = [:]
     /// Pages that were read lately, by where they begin: streams that come back want the same ones, but not all at one
     /// moment.
     private var recent: [Series: [Page]] = [:]
@@ -70,9 +78,16 @@ final class PageReads {
         let waiter = Waiter(stream: stream, position: after, through: through)
         // The one that begins nearest before. Whether it goes as far as this position is known when it has come.
         if let read = reads[series]?.filter({ $0.after <= after }).max(by: { $0.after < $1.after }) {
-            return read.waiters.append(waiter)
+            return wait(waiter, for: read)
         }
-        start(Read(series, after: after, through: through, maximumBytes: maximumBytes, waiters: [waiter]))
+        let read = Read(series, after: after, through: through, maximumBytes: maximumBytes)
+        wait(waiter, for: read)
+        start(read)
+    }
+
+    private func wait(_ waiter: Waiter, for read: Read) {
+        read.waiters[waiter.stream.number] = waiter
+        awaited[waiter.stream.number] = read
     }
 
     private func start(_ read: Read) {
@@ -85,16 +100,22 @@ final class PageReads {
         let this = NIOLoopBound((reads: self, read: read), eventLoop: eventLoop)
         let (store, feed, after, through) = (store, read.series.feed, read.after, read.through)
         let maximumBytes = read.maximumBytes
+        // Whoever came first stands for all.
+        let client = read.waiters.values.first?.stream.client ?? .current
         let work: @Sendable () async -> Void = {
-            let log = await outcome { () async throws(BrokerError) in
-                try await store.messages(
-                    of: feed.groups,
-                    after: after,
-                    through: through,
-                    limit: Self.pageMessages,
-                    maximumBytes: maximumBytes
-                )
+            let log = await ReadClient.$current.withValue(client) {
+                await outcome { () async throws(BrokerError) in
+                    try await store.messages(
+                        of: feed.groups,
+                        after: after,
+                        through: through,
+                        limit: Self.pageMessages,
+                        maximumBytes: maximumBytes
+                    )
+                }
             }
+            // Dropped, and so interrupted.
+            guard !Task.isCancelled else { return }
             // Encoded here, not on the loop, whose live connections must not wait for it.
             let page = log.map { Self.page(of: $0, after: after, through: through, style: feed.style) }
             this.eventLoop.execute {
@@ -104,18 +125,21 @@ final class PageReads {
                 }
             }
         }
-        runOutside(work)
+        read.task = shared.outside.run(work)
     }
 
-    /// Runs work off the loop that ends with a call onto it.
-    private func runOutside(_ work: @escaping @Sendable () async -> Void) {
-        let outside = shared.outside
-        outside.begin()
-        let counted: @Sendable () async -> Void = {
-            await work()
-            outside.end()
+    /// A stream wants nothing any more.
+    func leave(_ stream: EventStream) {
+        if let task = resolving.removeValue(forKey: stream.number) {
+            task.cancel()
+            shared.counters.droppedReads.add(1)
         }
-        Task(operation: counted)
+        guard let read = awaited.removeValue(forKey: stream.number) else { return }
+        read.waiters[stream.number] = nil
+        guard read.waiters.isEmpty else { return }
+        read.task?.cancel()
+        remove(read)
+        shared.counters.droppedReads.add(1)
     }
 
     /// Called now and then: a page is kept for as long as a crowd takes to come back, no longer.
@@ -131,10 +155,10 @@ final class PageReads {
     }
 
     private func finish(_ read: Read, _ page: Page) {
-        remove(read)
+        let waiters = end(read)
         if read.series.generation == generation, !page.piece.isPassing { keep(page, in: read.series) }
         var beyond: [Waiter] = []
-        for waiter in read.waiters {
+        for waiter in waiters {
             if waiter.position == read.after || waiter.position < page.piece.end {
                 waiter.stream.took(page.suffix(after: waiter.position))
             } else {
@@ -150,28 +174,41 @@ final class PageReads {
         var next: Read?
         for waiter in waiters.sorted(by: { $0.position < $1.position }) where waiter.stream.isOpen {
             if let next, waiter.position - next.after < width {
-                next.waiters.append(waiter)
+                wait(waiter, for: next)
                 continue
             }
             if let next { start(next) }
-            next = Read(
+            let read = Read(
                 read.series,
                 after: waiter.position,
                 through: waiter.through,
-                maximumBytes: read.maximumBytes,
-                waiters: [waiter]
+                maximumBytes: read.maximumBytes
             )
+            wait(waiter, for: read)
+            next = read
         }
         if let next { start(next) }
     }
 
+    /// Nobody waits for a read any more.
+    ///
+    /// - Returns: Those who did.
+    private func end(_ read: Read) -> [Waiter] {
+        remove(read)
+        for number in read.waiters.keys { awaited[number] = nil }
+        defer { read.waiters = [:] }
+        return Array(read.waiters.values)
+    }
+
     private func remove(_ read: Read) {
+        read.task = nil
         reads[read.series]?.removeAll { $0 === read }
         if reads[read.series]?.isEmpty == true { reads[read.series] = nil }
     }
 
     private func keep(_ page: Page, in series: Series) {
-        let size = page.piece.batches.reduce(200) { $0 + $1.size }
+        let size = page.piece.size
+        guard size <= Self.maximumRecentBytes else { return }
         if recentBytes + size > Self.maximumRecentBytes { forgetOld() }
         recent[series, default: []].insert(page)
         recentBytes += size
@@ -180,59 +217,32 @@ final class PageReads {
     // MARK: What cannot be read
 
     private func failed(_ read: Read, _ error: BrokerError) {
+        // Dropped just now.
+        guard !read.waiters.isEmpty else { return remove(read) }
         if let sequence = (error.underlying as? DamagedMessage)?.sequence {
             return pass(over: sequence, read, error)
         }
         logger.error("A page of history could not be read, streams wait for it", metadata: ["error": "\(error)"])
-        for waiter in read.waiters { waiter.stream.readFailed() }
+        for waiter in Array(read.waiters.values) { waiter.stream.readFailed() }
         let this = NIOLoopBound((reads: self, read: read), eventLoop: eventLoop)
         eventLoop.scheduleTask(in: Self.retryDelay) {
-            let (reads, read) = this.value
-            read.waiters.removeAll { !$0.stream.isOpen }
             // Nobody may be left to read it for.
-            if read.waiters.isEmpty { reads.remove(read) } else { reads.load(read) }
+            if !this.value.read.waiters.isEmpty { this.value.reads.load(this.value.read) }
         }
     }
 
     /// A message that is not as it was stored is never sent. Its streams are told, and go on behind it.
     private func pass(over sequence: Int64, _ read: Read, _ error: BrokerError) {
-        remove(read)
+        let waiters = end(read)
         if damaged.count < 1000, damaged.insert(sequence).inserted {
             logger.error("Streams pass over a message that cannot be read", metadata: ["error": "\(error)"])
         }
-        for waiter in read.waiters where waiter.position < sequence { waiter.stream.metDamage(at: sequence) }
-        readOn(read.waiters.filter { $0.position >= sequence }, instead: read, width: .max)
-    }
-
-    /// Asks where a replay begins; tries again until the store answers.
-    func resolve(_ start: ReplayStart, _ feed: Feed, through: Int64, for stream: EventStream) {
-        let this = NIOLoopBound((reads: self, feed: feed, stream: stream), eventLoop: eventLoop)
-        let store = store
-        let groups = feed.key.groups
-        let work: @Sendable () async -> Void = {
-            let position = await outcome { () async throws(BrokerError) in
-                try await store.position(of: start, in: groups, through: through)
-            }
-            this.eventLoop.execute {
-                switch position {
-                case .success(let position): this.value.stream.resolved(at: position)
-                case .failure(let error):
-                    this.value.reads.logger.error(
-                        "The beginning of a replay could not be read",
-                        metadata: ["error": "\(error)"]
-                    )
-                    this.eventLoop.scheduleTask(in: Self.retryDelay) {
-                        guard this.value.stream.isOpen else { return }
-                        this.value.reads.resolve(start, this.value.feed, through: through, for: this.value.stream)
-                    }
-                }
-            }
-        }
-        runOutside(work)
+        for waiter in waiters where waiter.position < sequence { waiter.stream.metDamage(at: sequence) }
+        readOn(waiters.filter { $0.position >= sequence }, instead: read, width: .max)
     }
 }
 
-private func outcome<Value: Sendable>(
+func outcome<Value: Sendable>(
     of work: () async throws(BrokerError) -> Value
 ) async -> Result<Value, BrokerError> {
     do { return .success(try await work()) } catch { return .failure(error) }

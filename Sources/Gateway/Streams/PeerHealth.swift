@@ -20,7 +20,8 @@ struct PeerHealth {
     /// acknowledgement (RFC 6298), and a peer on a busy machine answers late.
     private static let shortestLook = TimeAmount.milliseconds(500)
 
-    private let heartbeat: TimeAmount
+    /// Half a heartbeat, a little less: two looks may be a little less than that apart, and the next one is late.
+    private let lookAgain: TimeAmount
     private let stallTimeout: TimeAmount
     private var waitingBytes = 0
     /// Since when nothing of what waits was taken; nil where nothing waits.
@@ -30,7 +31,7 @@ struct PeerHealth {
     private var silentSince: NIODeadline?
 
     init(heartbeat: TimeAmount, stallTimeout: TimeAmount) {
-        self.heartbeat = heartbeat
+        lookAgain = max(.nanoseconds(heartbeat.nanoseconds / 32 * 15), Self.shortestLook)
         self.stallTimeout = stallTimeout
     }
 
@@ -50,7 +51,7 @@ struct PeerHealth {
         if let blockedSince, now - blockedSince > stallTimeout { return .stalled }
         if waitingBytes > mayPin { return .pinsTooMuch }
         if nextPeerCheck.map({ now >= $0 }) ?? true {
-            nextPeerCheck = now + max(heartbeat / 2, Self.shortestLook)
+            nextPeerCheck = now + lookAgain
             if remainsSilent(isSilent(), now) { return .gone }
         }
         return .fine(waitingBytes: waitingBytes)
@@ -74,12 +75,6 @@ enum PeerSilence: Equatable {
     case none
     /// What was sent again, or asked again, was not answered; so long ago came the last acknowledgement.
     case unanswered(for: TimeAmount)
-}
-
-extension TimeAmount {
-    fileprivate static func / (time: TimeAmount, divisor: Int64) -> TimeAmount {
-        .nanoseconds(time.nanoseconds / divisor)
-    }
 }
 
 extension ChannelHandlerContext {

@@ -11,13 +11,29 @@ struct RecentMessages {
         /// Every message of the group after this position, up to the shard's, is in `messages`.
         var floor: Int64
         var messages: Deque<Message> = []
+        /// The most that `messages` has held in its present storage, which does not shrink by itself.
+        var peak = 0
+
+        /// Whether a message is here.
+        func holds(_ sequence: Int64) -> Bool {
+            let place = messages.place(after: sequence - 1)
+            return place < messages.endIndex && messages[place].id?.sequence == sequence
+        }
+
+        /// Gives storage back: groups that were busy one after the other must not each keep what it had then.
+        mutating func shrink() {
+            guard peak > 64, messages.count < peak / 4 else { return }
+            messages = Deque(Array(messages))
+            peak = messages.count
+        }
     }
 
     private var groups: [GroupName: Group] = [:]
-    /// In the order in which they came, for eviction: the oldest message of the first group goes first. A group that was
-    /// forgotten, or whose message has left already, is passed over.
+    /// In the order in which they came, for eviction: the oldest message of the first group goes first. Entries whose
+    /// message has left in another way (a removal, a forgotten group) are passed over, and cleared away when they are
+    /// more than the others.
     private var order: Deque<(group: GroupName, sequence: Int64)> = []
-    /// How many entries of `order`, at most, belong to forgotten groups.
+    /// How many entries of `order` have no message.
     private var stale = 0
     private(set) var bytes = 0
     private(set) var evictions = 0
@@ -35,17 +51,22 @@ struct RecentMessages {
     mutating func forget(_ group: GroupName) {
         guard let forgotten = groups.removeValue(forKey: group) else { return }
         for message in forgotten.messages { bytes -= Self.cost(of: message) }
-        stale += forgotten.messages.count
+        left(forgotten.messages.count)
+    }
+
+    /// Messages have left, and their entries have not.
+    private mutating func left(_ count: Int) {
+        stale += count
         guard stale > 1000, stale > order.count / 2 else { return }
-        order.removeAll { entry in
-            (groups[entry.group]?.messages.first?.id?.sequence).map { $0 > entry.sequence } ?? true
-        }
+        // Into new storage: the old one may have been for many more.
+        order = Deque(order.filter { groups[$0.group]?.holds($0.sequence) ?? false })
         stale = 0
     }
 
     mutating func add(_ message: Message, in group: GroupName) {
         guard let id = message.id, let index = groups.index(forKey: group) else { return }
         groups.values[index].messages.append(message)
+        groups.values[index].peak = max(groups.values[index].peak, groups.values[index].messages.count)
         order.append((group, id.sequence))
         bytes += Self.cost(of: message)
         while bytes > maximumBytes, let oldest = order.popFirst() { evict(oldest.group, oldest.sequence) }
@@ -55,7 +76,11 @@ struct RecentMessages {
         guard let index = groups.index(forKey: group),
             groups.values[index].messages.first?.id?.sequence == sequence,
             let message = groups.values[index].messages.popFirst()
-        else { return }
+        else {
+            stale -= 1
+            return
+        }
+        groups.values[index].shrink()
         groups.values[index].floor = max(groups.values[index].floor, sequence)
         bytes -= Self.cost(of: message)
         evictions += 1
@@ -66,16 +91,18 @@ struct RecentMessages {
         guard let index = groups.index(forKey: removal.group) else { return }
         switch removal {
         case .message(let sequence, _):
+            guard groups.values[index].holds(sequence) else { return }
             let place = groups.values[index].messages.place(after: sequence - 1)
-            guard place < groups.values[index].messages.endIndex,
-                groups.values[index].messages[place].id?.sequence == sequence
-            else { return }
             bytes -= Self.cost(of: groups.values[index].messages.remove(at: place))
+            groups.values[index].shrink()
+            left(1)
         case .messages(let through, _):
             let end = groups.values[index].messages.place(after: through)
             for message in groups.values[index].messages[..<end] { bytes -= Self.cost(of: message) }
             groups.values[index].messages.removeFirst(end)
             groups.values[index].floor = max(groups.values[index].floor, through)
+            groups.values[index].shrink()
+            left(end)
         }
     }
 

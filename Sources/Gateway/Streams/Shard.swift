@@ -23,7 +23,8 @@ final class Shard {
     private(set) var position: Int64
     /// As far as messages were taken out of the inbox; ahead of ``position`` only while a drain is under way.
     private var drained: Int64
-    private var streams: [Int: EventStream] = [:]
+    /// Streams that have ended are among them until their connections are closed.
+    private(set) var streams = StreamSlices()
     private var nextStream = 0
     private var feeds: [Feed.Key: Feed] = [:]
     private var groups: [GroupName: FollowedGroup] = [:]
@@ -31,12 +32,17 @@ final class Shard {
     /// Groups with arrived messages, in the order in which they came.
     private var changed: [FollowedGroup] = []
     private var isDelivering = false
-    /// Streams that want to go on.
-    private var waiting: [EventStream] = []
-    private let pages: PageReads
-    private var ticked = Ticked()
     private var isClosed = false
     private var removals: RemovalObservation?
+    /// Streams that want to go on.
+    var waiting: [EventStream] = []
+    let pages: PageReads
+    var pieces: RecentPieces
+    var looking: Looking
+    /// Emptied arrays for the groups of later deliveries, so that a group which is silent holds none.
+    private var spareArrivals: [[FollowedGroup.Arrival]] = []
+    /// So many, each of up to 1024 messages.
+    private static let maximumSpareArrivals = 16
 
     /// What the gateway's shards have in common.
     struct SharedState: Sendable {
@@ -55,6 +61,8 @@ final class Shard {
         position = log.frontier.sequence
         drained = position
         pages = PageReads(store: log.store, eventLoop: eventLoop, shared: shared, logger: logger)
+        pieces = RecentPieces(maximumBytes: settings.recentBytes)
+        looking = Looking(settings, start: now)
         let this = NIOLoopBound(self, eventLoop: eventLoop)
         inbox.start {
             this.value.drain()
@@ -66,14 +74,14 @@ final class Shard {
 
     var epoch: Epoch { log.store.epoch }
     var counters: Counters { shared.counters }
-    var allStreams: some Collection<EventStream> { streams.values }
+    var allStreams: [EventStream] { streams.all }
 
     // MARK: Closing
 
     /// Nothing comes any more: clients come back to a server that has something to tell them.
     private func layerDidClose() {
         isClosed = true
-        for stream in Array(allStreams) { stream.end() }
+        for stream in allStreams { stream.end() }
     }
 
     /// Closes all that is open, and leaves the log: nothing comes onto the loop from there any more, once what is under way
@@ -81,7 +89,7 @@ final class Shard {
     func close() {
         isClosed = true
         removals?.cancel()
-        for stream in Array(allStreams) { stream.close() }
+        for stream in allStreams { stream.close() }
         inbox.stop()
     }
 
@@ -92,7 +100,7 @@ final class Shard {
     func join(_ stream: EventStream) {
         nextStream += 1
         stream.number = nextStream
-        streams[nextStream] = stream
+        streams[stream.number] = stream
         let feed = feed(for: stream.feedKey)
         feed.streams += 1
         stream.feed = feed
@@ -120,14 +128,18 @@ final class Shard {
         return feed
     }
 
+    /// The stream follows its groups no more. It is looked at until ``remove(_:)``.
     func leave(_ stream: EventStream) {
-        guard streams.removeValue(forKey: stream.number) != nil, let feed = stream.feed else { return }
+        guard let feed = stream.feed else { return }
+        stream.feed = nil
+        pages.leave(stream)
         counters.streams.add(-1)
         shared.subscribers.remove(feed.key.groups)
         feed.removeLive(stream)
         feed.streams -= 1
         guard feed.streams == 0 else { return }
         feeds[feed.key] = nil
+        pieces.forget(feed)
         for name in feed.key.groups {
             guard let group = groups[name] else { continue }
             group.feeds.removeAll { $0 === feed }
@@ -138,7 +150,15 @@ final class Shard {
         }
     }
 
+    /// The stream's connection is closed.
+    func remove(_ stream: EventStream) {
+        streams[stream.number] = nil
+    }
+
     // MARK: Draining the inbox
+
+    /// For what is written by time, and not by a drain.
+    func readClock() { now = .now() }
 
     func drain() {
         guard !isDelivering else {
@@ -148,6 +168,7 @@ final class Shard {
         now = .now()
         let contents = inbox.takeAll()
         if let skipped = contents.skippedThrough { skip(through: skipped) }
+        if contents.droppedRemovals { forgetAll() }
         if contents.droppedUnstored > 0 { counters.droppedUnstored.add(contents.droppedUnstored) }
         for entry in contents.entries {
             switch entry {
@@ -168,7 +189,10 @@ final class Shard {
         // Also where nobody here follows the group any more: later marks count from here.
         if let id = message.id { drained = max(drained, id.sequence) }
         guard let group = groups[name] else { return }
-        if group.arrived.isEmpty { changed.append(group) }
+        if group.arrived.isEmpty {
+            changed.append(group)
+            if let spare = spareArrivals.popLast() { group.arrived = spare }
+        }
         arrivals += 1
         group.arrived.append((arrivals, message))
         recent.add(message, in: name)
@@ -181,16 +205,23 @@ final class Shard {
             guard let group = groups[removal.group] else { continue }
             isShown = true
             recent.remove(removal)
-            for feed in group.feeds { feed.forgetPieces() }
+            for feed in group.feeds { pieces.forget(feed) }
         }
         if isShown { pages.forgetRemoved() }
+    }
+
+    /// More was removed than the inbox holds: nothing that was read or has come before is shown to streams that begin now.
+    private func forgetAll() {
+        pieces.forgetAll()
+        recent.skip(through: position)
+        pages.forgetRemoved()
     }
 
     /// The inbox was over its bound: everybody goes on from the store.
     private func skip(through skipped: Int64) {
         counters.inboxOverflows.add(1)
         for feed in feeds.values {
-            feed.forgetPieces()
+            pieces.forget(feed)
             while let stream = feed.live.last {
                 stream.fallBehind(at: position)
                 proceed(stream)
@@ -211,13 +242,18 @@ final class Shard {
             }
         }
         for feed in changedFeeds {
-            feed.forgetPieces()
+            pieces.forget(feed)
             // Before the delivery: a stream that falls behind in it counts what it did not get itself.
             countDrops(in: feed)
             if !feed.live.isEmpty { deliver(Self.batches(for: feed), to: feed) }
             feed.pending.removeAll(keepingCapacity: true)
         }
-        for group in changed { group.finishDelivery() }
+        for group in changed {
+            let emptied = group.finishDelivery()
+            if spareArrivals.count < Self.maximumSpareArrivals, emptied.capacity <= 1024 {
+                spareArrivals.append(emptied)
+            }
+        }
         changed.removeAll(keepingCapacity: true)
         arrivals = 0
         position = drained
@@ -253,78 +289,5 @@ final class Shard {
             sum + group.arrived.reduce(0) { $0 + ($1.message.id == nil ? 1 : 0) }
         }
         if unstored > 0 { counters.droppedUnstored.add(behind * unstored) }
-    }
-
-    // MARK: Time
-
-    /// Called about four times per heartbeat.
-    func tick() {
-        now = .now()
-        pages.forgetOld()
-        // The bound is shared equally among those that hold anything; most hold nothing.
-        let holding = max(1, ticked.holding)
-        let mayPin = ticked.pinned > settings.pinnedBytes ? settings.pinnedBytes / holding : .max
-        var next = Ticked()
-        for stream in Array(streams.values) {
-            let pinned = stream.tick(now, mayPin: mayPin)
-            next.pinned += pinned
-            next.holding += pinned > 0 ? 1 : 0
-        }
-        next.recentBytes = recent.bytes
-        next.evictions = recent.evictions
-        counters.pinnedBytes.add(next.pinned - ticked.pinned)
-        counters.recentBytes.add(next.recentBytes - ticked.recentBytes)
-        counters.recentEvictions.add(next.evictions - ticked.evictions)
-        ticked = next
-    }
-
-    /// What the last tick saw.
-    private struct Ticked {
-        var pinned = 0
-        var holding = 0
-        var recentBytes = 0
-        var evictions = 0
-    }
-
-    // MARK: Catching up
-
-    /// Lets the stream go on in the loop's next turn: never in the middle of a delivery, and after everybody else who
-    /// waits has had a piece, so that a long replay does not hold up the live connections.
-    func proceed(_ stream: EventStream) {
-        waiting.append(stream)
-        guard waiting.count == 1 else { return }
-        let this = NIOLoopBound(self, eventLoop: eventLoop)
-        eventLoop.execute { this.value.resumeWaiting() }
-    }
-
-    private func resumeWaiting() {
-        let turn = waiting
-        waiting = []
-        for stream in turn { stream.proceed() }
-    }
-
-    func floor(of feed: Feed) -> Int64 { recent.floor(of: feed.key.groups) }
-
-    /// The recent messages after a position, about as many as one buffer holds.
-    func recentPiece(of feed: Feed, after start: Int64) -> Feed.Piece {
-        feed.piece(after: start) {
-            let messages = recent.messages(
-                of: feed.key.groups,
-                after: start,
-                maximumBytes: settings.pieceBytes,
-                now: .now()
-            )
-            return Feed.Piece(of: messages, style: feed.key.style, end: messages.last?.id?.sequence ?? position)
-        }
-    }
-
-    func readPage(for stream: EventStream, after: Int64, through: Int64) {
-        guard let feed = stream.feed else { return }
-        pages.read(feed, after: after, through: through, maximumBytes: settings.pieceBytes, for: stream)
-    }
-
-    func resolve(_ start: ReplayStart, for stream: EventStream) {
-        guard let feed = stream.feed else { return }
-        pages.resolve(start, feed, through: position, for: stream)
     }
 }

@@ -5,7 +5,8 @@ import Synchronization
 /// What waits for an event loop: messages of the groups that it follows, and the position marks of new streams.
 ///
 /// It is the loop's member of those groups. The only part of a shard that other threads touch. Bounded in bytes: over the
-/// bound it drops its messages and remembers how far they went; what is stored, the connections read from the store.
+/// bound it drops its messages and remembers how far they went; what is stored, the connections read from the store. Of
+/// what was removed it remembers then that it was more than it holds. A mark is there for each stream at most.
 final class ShardInbox: ChannelSink {
     enum Entry {
         case message(Message, GroupName)
@@ -22,6 +23,8 @@ final class ShardInbox: ChannelSink {
         var skippedThrough: Int64?
         /// How many of the dropped were not stored, and so are lost.
         var droppedUnstored = 0
+        /// Whether removals were dropped, all of them before `entries`: anything may have been removed.
+        var droppedRemovals = false
     }
 
     private struct State {
@@ -30,6 +33,13 @@ final class ShardInbox: ChannelSink {
         var needsWaking = false
         var drain: (@Sendable () -> Void)?
         var layerDidClose: (@Sendable () -> Void)?
+
+        mutating func add(_ entry: Entry, _ size: Int, _ maximumBytes: Int) {
+            if contents.bytes + size > maximumBytes, contents.bytes > 0 { contents.skip() }
+            contents.entries.append(entry)
+            contents.bytes += size
+            needsWaking = true
+        }
     }
 
     private let state = Mutex(State())
@@ -65,12 +75,7 @@ final class ShardInbox: ChannelSink {
     func receive(_ message: Message, in group: GroupName) {
         // What an entry holds beside its data, about.
         let size = message.data.readableBytes + 200
-        state.withLock { state in
-            if state.contents.bytes + size > maximumBytes, state.contents.bytes > 0 { state.contents.skip() }
-            state.contents.entries.append(.message(message, group))
-            state.contents.bytes += size
-            state.needsWaking = true
-        }
+        state.withLock { $0.add(.message(message, group), size, maximumBytes) }
     }
 
     func deliveriesDidEnd() {
@@ -104,10 +109,10 @@ final class ShardInbox: ChannelSink {
 
     /// Called on any thread, before whoever removed it is answered.
     func remove(_ removals: [Removal]) {
+        let size = 200 + removals.count * MemoryLayout<Removal>.stride
         state.withLock { state in
             guard state.drain != nil else { return }
-            state.contents.entries.append(.removals(removals))
-            state.needsWaking = true
+            state.add(.removals(removals), size, maximumBytes)
         }
         deliveriesDidEnd()
     }
@@ -125,12 +130,13 @@ final class ShardInbox: ChannelSink {
 }
 
 extension ShardInbox.Contents {
-    /// Drops the messages; the marks stay, since streams wait for them, and the removals.
+    /// Drops messages and removals; the marks stay, since streams wait for them.
     fileprivate mutating func skip() {
         var kept: [ShardInbox.Entry] = []
         for entry in entries {
             switch entry {
-            case .mark, .removals: kept.append(entry)
+            case .mark: kept.append(entry)
+            case .removals: droppedRemovals = true
             case .message(let message, _):
                 if let id = message.id {
                     skippedThrough = max(skippedThrough ?? 0, id.sequence)

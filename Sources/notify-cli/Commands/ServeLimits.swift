@@ -52,6 +52,12 @@ struct ServeLimits: ParsableArguments {
     )
     var maxGroupsPerStream: Int?
 
+    @Option(
+        parsing: .unconditional,
+        help: "Messages that a stream with 'last' begins with, at most (default: 10000). NOTIFY_MAX_LAST."
+    )
+    var maxLast: Int?
+
     @Option(help: "Publishes that wait for the database, in bytes (default: 64MiB). NOTIFY_MAX_WAITING_SIZE.")
     var maxWaitingSize: String?
 
@@ -124,6 +130,7 @@ struct ServeLimits: ParsableArguments {
         set(\.maximumBatchMessages, try settings.int(.maxBatchMessages, option: maxBatchMessages, in: 1...1_000_000))
         set(\.maximumAnswerBytes, try settings.bytes(.maxAnswersSize, option: maxAnswersSize, in: 1...Int.max))
         set(\.maximumGroupsPerStream, try settings.int(.maxGroupsPerStream, option: maxGroupsPerStream, in: 1...400))
+        set(\.maximumLast, try settings.int(.maxLast, option: maxLast, in: 1...1_000_000_000))
         set(\.recentMessageBytes, try settings.bytes(.recentMessagesSize, option: recentMessagesSize))
         set(\.inboxBytes, try settings.bytes(.inboxSize, option: inboxSize))
         set(\.connectionBufferBytes, try settings.bytes(.connectionBufferSize, option: connectionBufferSize))

@@ -16,6 +16,7 @@ enum SettingKey: String, CaseIterable {
     case maxBatchMessages = "max-batch-messages"
     case maxAnswersSize = "max-answers-size"
     case maxGroupsPerStream = "max-groups-per-stream"
+    case maxLast = "max-last"
     case maxWaitingSize = "max-waiting-size"
     case recentMessagesSize = "recent-messages-size"
     case inboxSize = "inbox-size"

@@ -124,7 +124,47 @@ struct RecentMessagesTests {
             recent.forget(group)
             #expect(recent.bytes == 0)
         }
+        #expect(try Self.order(of: recent) < 2500)
+    }
+
+    /// How many entries wait for eviction.
+    private static func order(of recent: RecentMessages) throws -> Int {
         let order = Mirror(reflecting: recent).children.first { $0.label == "order" }?.value as? any Collection
-        #expect(try #require(order).count < 2500)
+        return try #require(order).count
+    }
+
+    @Test func `what retention removes leaves nothing behind while a group is followed for ever`() throws {
+        var recent = RecentMessages(maximumBytes: 1 << 20)
+        let group = try name("a")
+        recent.follow(group, from: 0)
+        for sequence in Int64(1)...50_000 {
+            recent.add(message(sequence), in: group)
+            if sequence % 10 == 0 { recent.remove(.messages(through: sequence - 5, in: group)) }
+        }
+        #expect(recent.bytes == 5 * 400)
+        #expect(sequences(recent, [group], after: 49_995) == Array(49_996...50_000))
+        #expect(try Self.order(of: recent) < 2500)
+        #expect(recent.evictions == 0)
+    }
+
+    @Test func `messages that are deleted one by one leave nothing behind, also where an old one stays`() throws {
+        var recent = RecentMessages(maximumBytes: 10 * 400)
+        let (a, b) = (try name("a"), try name("b"))
+        recent.follow(a, from: 0)
+        recent.follow(b, from: 0)
+        recent.add(message(1), in: a)
+        for sequence in Int64(2)...20_000 {
+            recent.add(message(sequence), in: a)
+            recent.remove(.message(sequence, in: a))
+        }
+        #expect(recent.bytes == 400)
+        #expect(try Self.order(of: recent) < 2500)
+        // The order of eviction is still that in which they came.
+        for sequence in Int64(20_001)...20_010 { recent.add(message(sequence), in: b) }
+        #expect(recent.floor(of: [a]) == 1)
+        #expect(recent.floor(of: [b]) == 0)
+        recent.add(message(20_011), in: a)
+        #expect(recent.floor(of: [b]) == 20_001)
+        #expect(sequences(recent, [a, b], after: 20_001) == Array(20_002...20_011))
     }
 }

@@ -171,6 +171,16 @@ struct ReplayAndLiveTests {
         }
     }
 
+    @Test func `last replays no more than its bound`() async throws {
+        try await StreamServer.run(configure: { $0.maximumLast = 20 }) { server in
+            for number in 1...50 { try await server.publish("\(number)") }
+            for (last, position) in [(5, 45), (20, 30), (21, 30), (1_000_000, 30)] {
+                let client = try await server.stream(of: ["g"], "last=\(last)")
+                #expect(try await client.opened().sequence == Int64(position))
+            }
+        }
+    }
+
     @Test(arguments: [11, 12, 13, 14] as [UInt64])
     func `streams begin at any time, anywhere, while others publish`(seed: UInt64) async throws {
         let stores = StreamBox<StreamPausingStore?>(nil)

@@ -78,6 +78,27 @@ struct ShardInboxTests {
         #expect(contents.skippedThrough == 2)
     }
 
+    @Test func `removals are bounded like messages, and are not forgotten without a word`() throws {
+        let inbox = ShardInbox(maximumBytes: 10_000, eventLoop: EmbeddedEventLoop())
+        let group = try GroupName("g")
+        inbox.receive(message(1), in: group)
+        inbox.mark(stream: 1, position: 1)
+        inbox.remove([.message(1, in: group)])
+        #expect(describe(inbox.takeAll()) == ["1", "mark of 1 at 1", "1 removed"])
+        inbox.receive(message(2), in: group)
+        inbox.mark(stream: 2, position: 2)
+        for sequence in Int64(1)...10_000 {
+            inbox.remove([.message(sequence, in: group)])
+            #expect(inbox.bytes <= 10_000)
+        }
+        let contents = inbox.takeAll()
+        #expect(contents.droppedRemovals)
+        #expect(contents.skippedThrough == 2)
+        #expect(contents.entries.count < 100)
+        #expect(describe(contents).first == "mark of 2 at 2")
+        #expect(!inbox.takeAll().droppedRemovals)
+    }
+
     @Test func `the loop is woken once, however much comes`() throws {
         let loop = EmbeddedEventLoop()
         let inbox = ShardInbox(maximumBytes: 10_000, eventLoop: loop)

@@ -62,7 +62,8 @@ struct StreamLifeTests {
     }
 
     @Test func `stop ends streams with retry and a whole body`() async throws {
-        try await TestServer.run { server in
+        // No comment comes in between, however slow the machine is.
+        try await TestServer.run({ $0.heartbeat = .seconds(600) }) { server in
             var streams: [EventReader] = []
             for path in ["/groups/test-group/events", "/events?group=a&group=b", "/groups/a/events?since=all"] {
                 let stream = try await server.stream(path)

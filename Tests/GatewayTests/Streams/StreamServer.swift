@@ -24,10 +24,11 @@ struct StreamServer: Sendable {
     static func run(
         store: (SQLiteMessageStore) -> any MessageStore = { $0 },
         configure: (inout GatewayConfiguration) -> Void = { _ in },
+        streams: [StreamRoute] = [],
         _ body: (StreamServer) async throws -> Void
     ) async throws {
         try await withFolder { folder in
-            try await run(path: folder + "/test.sqlite", store: store, configure: configure, body)
+            try await run(path: folder + "/test.sqlite", store: store, configure: configure, streams: streams, body)
         }
     }
 
@@ -36,6 +37,7 @@ struct StreamServer: Sendable {
         path: String,
         store: (SQLiteMessageStore) -> any MessageStore = { $0 },
         configure: (inout GatewayConfiguration) -> Void = { _ in },
+        streams: [StreamRoute] = [],
         _ body: (StreamServer) async throws -> Void
     ) async throws {
         let sqlite = try SQLiteMessageStore(path: path)
@@ -45,7 +47,7 @@ struct StreamServer: Sendable {
         configuration.eventLoops = 2
         configuration.grace = .seconds(2)
         configure(&configuration)
-        let gateway = try Gateway(log: log, configuration: configuration)
+        let gateway = try Gateway(log: log, configuration: configuration, streams: streams)
         let server = StreamServer(gateway: gateway, log: log, sqlite: sqlite, port: try await gateway.start())
         let outcome: Result<Void, any Error>
         do {

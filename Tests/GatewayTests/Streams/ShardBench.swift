@@ -1,0 +1,79 @@
+import Broker
+import Logging
+import NIOCore
+import NIOEmbedded
+
+@testable import Gateway
+
+/// A shard on an event loop that does nothing by itself.
+struct ShardBench {
+    let loop = NIOAsyncTestingEventLoop()
+    let log: MessageLog
+    let counters = Counters()
+    let shard: NIOLoopBound<Shard>
+
+    init(_ change: (inout StreamSettings) -> Void = { _ in }) async throws {
+        let store = try SQLiteMessageStore(path: SQLiteMessageStore.inMemoryPath)
+        let log = try MessageLog(store: store, layer: InMemoryChannelLayer())
+        self.log = log
+        var settings = StreamSettings(
+            heartbeat: .seconds(15),
+            lookRound: .seconds(4),
+            silence: .seconds(11),
+            retryMilliseconds: 1000...1000,
+            stallTimeout: .seconds(600),
+            endTimeout: .seconds(30),
+            recentBytes: 64 << 20,
+            inboxBytes: 16 << 20,
+            pieceBytes: 128 << 10,
+            pinnedBytes: 64 << 20
+        )
+        change(&settings)
+        let (loop, counters, given) = (loop, counters, settings)
+        shard = try await loop.executeInContext {
+            let shard = Shard(
+                eventLoop: loop,
+                log: log,
+                settings: given,
+                shared: Shard.SharedState(counters: counters),
+                logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
+            )
+            return NIOLoopBound(shard, eventLoop: loop)
+        }
+    }
+
+    /// Opens a stream of the group `g` on a channel of its own.
+    func open(_ start: StreamCursor.Start) async throws -> (stream: NIOLoopBound<EventStream>, channel: any Channel) {
+        let channel = NIOAsyncTestingChannel(loop: loop)
+        try await channel.connect(to: SocketAddress(ipAddress: "192.0.2.1", port: 80)).get()
+        let (shard, loop) = (shard, loop)
+        let stream = try await loop.executeInContext {
+            let group = try GroupName("g")
+            let request = EventStream.Request(
+                feedKey: Feed.Key(groups: [group], style: StreamStyle(format: .plain, isChunked: true)),
+                groups: [group],
+                start: start,
+                requested: "",
+                head: ByteBuffer(),
+                grant: nil
+            )
+            let stream = EventStream(request: request, shard: shard.value)
+            try channel.pipeline.syncOperations.addHandler(stream, position: .first)
+            return NIOLoopBound(stream, eventLoop: loop)
+        }
+        return (stream, channel)
+    }
+
+    func publish(_ count: Int) async throws {
+        for number in 0..<count { try await log.publish(MessageDraft(group: GroupName("g"), text: "\(number)")) }
+    }
+
+    /// Lets the loop run until something holds.
+    func run(until isMet: @escaping @Sendable () -> Bool) async throws {
+        while try await !loop.executeInContext({ isMet() }) {
+            try Task.checkCancellation()
+            await loop.run()
+            await Task.yield()
+        }
+    }
+}
