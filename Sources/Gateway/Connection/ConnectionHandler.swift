@@ -255,9 +255,24 @@ final class ConnectionHandler: ChannelDuplexHandler, RemovableChannelHandler {
     }
 
     private func publish(_ request: IncomingRequest, to group: String, _ context: ChannelHandlerContext) {
+        let input = PublishRequest.Input(request, group: group)
+        guard input.takesLong else {
+            return publish(Result { () throws(Problem) in try PublishRequest(input) }, context)
+        }
+        let this = NIOLoopBound(self, eventLoop: context.eventLoop)
+        services.shard.shared.outside.run {
+            let publish = Result { () throws(Problem) in try PublishRequest(input) }
+            this.eventLoop.execute {
+                guard let context = this.value.context else { return }
+                this.value.publish(publish, context)
+            }
+        }
+    }
+
+    private func publish(_ publish: Result<PublishRequest, Problem>, _ context: ChannelHandlerContext) {
         let this = NIOLoopBound(self, eventLoop: context.eventLoop)
         do throws(Problem) {
-            let publish = try PublishRequest(request, group: group)
+            let publish = try publish.get()
             guard publish.isStored else {
                 return respond(try publish.publishUnstored(to: services.log))
             }

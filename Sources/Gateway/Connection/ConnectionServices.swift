@@ -92,7 +92,11 @@ final class ConnectionServices {
             case .publish(let group)?: try PublishRequest.checkHead(head, group: group, limits.reserved)
             case .publishBatch?:
                 try PublishBatch.checkHead(head, target)
-                request.batch = PublishBatch(maximumMessages: limits.batchMessages, reserved: limits.reserved)
+                request.batch = PublishBatch(
+                    maximumMessages: limits.batchMessages,
+                    maximumLineBytes: limits.bodyBytes,
+                    reserved: limits.reserved
+                )
             case .stream?, .streamOfGroups?, .granted?, nil: break
             }
             // The router would pass over the empty part: '/groups//events' would be the group 'events'.

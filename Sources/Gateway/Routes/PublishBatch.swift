@@ -9,6 +9,8 @@ import NIOHTTP1
 /// rest has come.
 struct PublishBatch {
     private let maximumMessages: Int
+    /// A line is read on the event loop, once it is there, so it is no longer than the body of a single message.
+    private let maximumLineBytes: Int
     private let reserved: ReservedGroups
     private var drafts: [MessageDraft] = []
     /// The line of each draft, counted from 1: empty lines are passed over.
@@ -17,8 +19,8 @@ struct PublishBatch {
     /// The beginning of a line whose end has not come.
     private var rest = ByteBuffer()
 
-    init(maximumMessages: Int, reserved: ReservedGroups) {
-        (self.maximumMessages, self.reserved) = (maximumMessages, reserved)
+    init(maximumMessages: Int, maximumLineBytes: Int, reserved: ReservedGroups) {
+        (self.maximumMessages, self.maximumLineBytes, self.reserved) = (maximumMessages, maximumLineBytes, reserved)
     }
 
     /// What can be refused before the body has come.
@@ -58,6 +60,14 @@ struct PublishBatch {
             try take(end)
         }
         rest.writeBuffer(&bytes)
+        if rest.readableBytes > maximumLineBytes { throw lineTooLong.inLine(line + 1) }
+    }
+
+    private var lineTooLong: Problem {
+        Problem(
+            .contentTooLarge,
+            "The line is too long: at most \(maximumLineBytes) bytes are allowed (--max-body-size)."
+        )
     }
 
     /// The body has ended.
@@ -72,6 +82,7 @@ struct PublishBatch {
 
     private mutating func take(_ text: ByteBuffer) throws(Problem) {
         line += 1
+        guard text.readableBytes <= maximumLineBytes else { throw lineTooLong.inLine(line) }
         guard text.readableBytesView.contains(where: { ![0x20, 0x09, 0x0D].contains($0) }) else { return }
         guard drafts.count < maximumMessages else {
             throw Problem(

@@ -44,9 +44,32 @@ struct PublishRequest {
         }
     }
 
-    init(_ request: IncomingRequest, group: String) throws(Problem) {
+    /// What a publish is read from: the request, as far as it can leave its event loop.
+    struct Input: Sendable {
+        let target: RequestTarget
+        let idempotencyKey: String?
+        let kind: BodyKind
+        let body: ByteBuffer
+        let group: String
+
+        init(_ request: IncomingRequest, group: String) {
+            target = request.target
+            idempotencyKey = request.head.headers.first(name: "idempotency-key").map { String($0.trimmed) }
+            kind = request.bodyKind ?? .text
+            body = request.body
+            self.group = group
+        }
+
+        /// Whether reading it would hold up the others of its event loop: some ten nanoseconds a byte.
+        var takesLong: Bool { kind != .text && body.readableBytes > 128 << 10 }
+    }
+
+    init(_ request: Input) throws(Problem) {
         let query = try request.target.fields()
-        func parameter(_ name: String) -> String? { query.last { $0.name == name }?.value }
+        // One without a value is none, as a form's field without one.
+        func parameter(_ name: String) -> String? {
+            query.last { $0.name == name }.flatMap { $0.value.isEmpty && name != "persist" ? nil : $0.value }
+        }
         switch parameter("persist") {
         case nil, "true": isStored = true
         case "false": isStored = false
@@ -55,17 +78,17 @@ struct PublishRequest {
         }
         var fields = try Self.fields(of: request)
         fields.event = fields.event ?? parameter("event")
-        let key = request.head.headers.first(name: "idempotency-key")?.trimmed
+        let key = request.idempotencyKey
         guard let data = fields.data else {
-            throw Problem(.badRequest, "The message has no data. \(Self.advice(for: request.bodyKind ?? .text))")
+            throw Problem(.badRequest, "The message has no data. \(Self.advice(for: request.kind))")
         }
         do throws(BrokerError) {
             draft = try MessageDraft(
-                group: try GroupName(group),
+                group: try GroupName(request.group),
                 event: fields.event ?? Message.defaultEvent,
                 data: data,
                 ttl: try Self.ttl(fields.ttl ?? parameter("ttl")),
-                idempotencyKey: key.map(String.init)
+                idempotencyKey: key
             )
         } catch {
             throw Problem(error)
@@ -107,39 +130,55 @@ struct PublishRequest {
         var ttl: String?
     }
 
-    private static func fields(of request: IncomingRequest) throws(Problem) -> Fields {
-        switch request.bodyKind ?? .text {
+    private static func fields(of request: Input) throws(Problem) -> Fields {
+        switch request.kind {
         case .text:
             return Fields(data: request.body.readableBytes > 0 ? request.body : nil)
         case .json:
             let advice = " To send text as it is, set 'Content-Type: text/plain'."
             return try JSONFields.read(request.body, advice: advice)
         case .form:
-            guard let text = String(validating: request.body.readableBytesView, as: UTF8.self) else {
-                throw Problem(
-                    .badRequest,
-                    "The form is not UTF-8: event streams carry text. Encode it, e.g. as Base64."
-                )
-            }
+            var form = Form()
             do {
-                return try Self.fields(FormText.fields(of: text))
+                try FormText.forEachField(of: request.body.readableBytesView) { try form.take($0, $1) }
             } catch let problem as Problem {
                 throw problem
             } catch {
-                throw Problem(.badRequest, "The form has a broken percent escape, or is not UTF-8.")
+                throw Problem(
+                    .badRequest,
+                    "The form has a broken percent escape, or is not UTF-8: event streams carry text. Encode it, e.g. as Base64."
+                )
             }
+            return form.fields
         case .multipart(let boundary):
-            return try Self.fields(MultipartForm.fields(of: request.body, boundary: boundary))
+            var form = Form()
+            try MultipartForm.forEachField(of: request.body, boundary: boundary) { (name, value) throws(Problem) in
+                try form.take(name, value)
+            }
+            return form.fields
         }
     }
 
-    private static func fields(_ form: [(name: String, value: String)]) throws(Problem) -> Fields {
-        var fields = Fields()
-        for (name, value) in form {
+    /// The fields of a form as they come. The first one that is not known, or comes again, ends the reading.
+    private struct Form {
+        private var event: String?
+        private var data: String?
+        private var ttl: String?
+
+        /// What a browser leaves empty is not given: but for the data, which is refused when it is empty.
+        var fields: Fields {
+            Fields(
+                event: event.flatMap { $0.isEmpty ? nil : $0 },
+                data: data.map { ByteBuffer(string: $0) },
+                ttl: ttl.flatMap { $0.isEmpty ? nil : $0 }
+            )
+        }
+
+        mutating func take(_ name: String, _ value: String) throws(Problem) {
             switch name {
-            case "event" where fields.event == nil: fields.event = value
-            case "data" where fields.data == nil: fields.data = ByteBuffer(string: value)
-            case "ttl" where fields.ttl == nil: fields.ttl = value
+            case "event" where event == nil: event = value
+            case "data" where data == nil: data = value
+            case "ttl" where ttl == nil: ttl = value
             case "event", "data", "ttl":
                 throw Problem(.badRequest, "The field '\(name)' comes twice.")
             default:
@@ -150,7 +189,6 @@ struct PublishRequest {
                 )
             }
         }
-        return fields
     }
 
     private static func advice(for kind: BodyKind) -> String {

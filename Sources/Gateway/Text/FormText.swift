@@ -2,19 +2,46 @@
 enum FormText {
     struct Malformed: Error {}
 
+    /// A form may have so many fields: a small body must not make a large table.
+    static let maximumFields = 1000
+
     /// The fields in their order.
     ///
-    /// - Throws: ``Malformed`` where a percent escape is broken or what it gives is not UTF-8.
+    /// - Throws: ``Malformed`` where a percent escape is broken or what it gives is not UTF-8, and for more fields than
+    ///   ``maximumFields``.
     static func fields(of text: some StringProtocol) throws(Malformed) -> [(name: String, value: String)] {
         var fields: [(name: String, value: String)] = []
-        for part in text.utf8.split(separator: UInt8(ascii: "&")) {
-            let halves = part.split(separator: UInt8(ascii: "="), maxSplits: 1, omittingEmptySubsequences: false)
-            guard let name = decoded(halves[0], plusIsSpace: true),
-                let value = halves.count == 2 ? decoded(halves[1], plusIsSpace: true) : ""
-            else { throw Malformed() }
-            fields.append((name, value))
+        do {
+            try forEachField(of: text.utf8) { name, value in
+                guard fields.count < maximumFields else { throw Malformed() }
+                fields.append((name, value))
+            }
+        } catch {
+            throw Malformed()
         }
         return fields
+    }
+
+    /// Calls `take` for each field in order, as it is met: who throws at one that is not wanted spares the rest.
+    ///
+    /// - Throws: ``Malformed``, and what `take` throws.
+    static func forEachField(
+        of bytes: some Collection<UInt8>,
+        _ take: (String, String) throws -> Void
+    ) throws {
+        var start = bytes.startIndex
+        while start < bytes.endIndex {
+            let end = bytes[start...].firstIndex(of: UInt8(ascii: "&")) ?? bytes.endIndex
+            if start < end {
+                let part = bytes[start..<end]
+                let halves = part.split(separator: UInt8(ascii: "="), maxSplits: 1, omittingEmptySubsequences: false)
+                guard let name = decoded(halves[0], plusIsSpace: true),
+                    let value = halves.count == 2 ? decoded(halves[1], plusIsSpace: true) : ""
+                else { throw Malformed() }
+                try take(name, value)
+            }
+            start = end < bytes.endIndex ? bytes.index(after: end) : end
+        }
     }
 
     /// A path segment's text; nil where an escape is broken or the result is not UTF-8.

@@ -4,22 +4,37 @@ import NIOCore
 
 /// `multipart/form-data` (RFC 7578), as browsers and curl send a form's text fields.
 enum MultipartForm {
+    /// The head of a part may have so many bytes: a name, and what clients write beside it.
+    private static let maximumHeadBytes = 8 << 10
+
     /// The `boundary` parameter of a content type (RFC 2046 §5.1.1: 1 to 70 characters).
     static func boundary(in contentType: String) -> String? {
-        for parameter in contentType.split(separator: ";").dropFirst() {
-            let halves = parameter.split(separator: "=", maxSplits: 1)
-            guard halves.count == 2, halves[0].trimmed.lowercased() == "boundary" else { continue }
-            var value = halves[1].trimmed
-            if value.count >= 2, value.hasPrefix("\""), value.hasSuffix("\"") { value = value.dropFirst().dropLast() }
-            return (1...70).contains(value.utf8.count) ? String(value) : nil
-        }
-        return nil
+        FieldParameters.value(of: "boundary", in: contentType).flatMap { (1...70).contains($0.utf8.count) ? $0 : nil }
     }
 
     /// The form's fields in their order.
     ///
-    /// - Throws: ``Problem``: 400 for what is not of the form, and for values that are not UTF-8.
+    /// - Throws: ``Problem``: 400 for what is not of the form, for values that are not UTF-8, and for more fields than
+    ///   ``FormText/maximumFields``.
     static func fields(of body: ByteBuffer, boundary: String) throws(Problem) -> [(name: String, value: String)] {
+        var fields: [(name: String, value: String)] = []
+        try forEachField(of: body, boundary: boundary) { (name, value) throws(Problem) in
+            guard fields.count < FormText.maximumFields else {
+                throw Problem(.badRequest, "The form has more than \(FormText.maximumFields) fields.")
+            }
+            fields.append((name, value))
+        }
+        return fields
+    }
+
+    /// Calls `take` for each field in order, as it is met: who throws at one that is not wanted spares the rest.
+    ///
+    /// - Throws: ``Problem``: 400 for what is not of the form, and for values that are not UTF-8; what `take` throws.
+    static func forEachField(
+        of body: ByteBuffer,
+        boundary: String,
+        _ take: (String, String) throws(Problem) -> Void
+    ) throws(Problem) {
         guard !boundary.isEmpty else {
             throw Problem(
                 .badRequest,
@@ -33,19 +48,20 @@ enum MultipartForm {
             var position = bytes.starts(with: delimiter.dropFirst(2))
                 ? bytes.startIndex + delimiter.count - 2 : bytes.end(of: delimiter, from: bytes.startIndex)
         else { throw malformed }
-        var fields: [(name: String, value: String)] = []
         while true {
-            if bytes[position...].starts(with: "--".utf8) { return fields }
-            guard let headStart = bytes.end(of: Array("\r\n".utf8), from: position),
-                let headEnd = bytes.end(of: Array("\r\n\r\n".utf8), from: headStart - 2),
+            if bytes[position...].starts(with: "--".utf8) { return }
+            let limit = min(bytes.endIndex, position + maximumHeadBytes)
+            guard let headStart = bytes[..<limit].end(of: Array("\r\n".utf8), from: position),
+                let headEnd = bytes[..<limit].end(of: Array("\r\n\r\n".utf8), from: headStart - 2)
+            else { throw malformed }
+            guard let name = name(inHead: bytes[headStart..<max(headStart, headEnd - 2)]),
                 let next = bytes.end(of: delimiter, from: headEnd - 2)
             else { throw malformed }
             let content = bytes[headEnd..<max(headEnd, next - delimiter.count)]
-            guard let name = name(inHead: bytes[headStart..<max(headStart, headEnd - 2)]) else { throw malformed }
             guard let value = String(validating: content, as: UTF8.self) else {
                 throw Problem(.badRequest, "The form field \(name.quotedForPeople) is not UTF-8.")
             }
-            fields.append((name, value))
+            try take(name, value)
             position = next
         }
     }
@@ -54,25 +70,14 @@ enum MultipartForm {
         Problem(.badRequest, "The body is not multipart/form-data with the boundary of its content type.")
     }
 
-    /// The `name` of `Content-Disposition: form-data; name="…"`, in which browsers write `"`, CR and LF as escapes.
+    /// The `name` of `Content-Disposition: form-data; name="…"`, in which browsers write `"`, CR and LF as escapes. A name
+    /// without quotes is a token (RFC 2183 §2), as .NET sends it.
     private static func name(inHead head: some Collection<UInt8>) -> String? {
         guard let text = String(validating: head, as: UTF8.self) else { return nil }
-        for line in text.split(separator: "\r\n") where line.lowercased().hasPrefix("content-disposition:") {
-            guard let start = line.range(of: "name=\"", after: ";"),
-                let end = line[start...].firstIndex(of: "\"")
-            else { return nil }
-            return FormText.percentDecoded(line[start..<end]) ?? String(line[start..<end])
-        }
-        return nil
-    }
-}
-
-extension Substring {
-    /// The place after `needle`, where it follows `separator` and spaces.
-    fileprivate func range(of needle: String, after separator: Character) -> Index? {
-        for part in split(separator: separator).dropFirst() where part.trimmed.hasPrefix(needle) {
-            let trimmed = part.trimmed
-            return trimmed.index(trimmed.startIndex, offsetBy: needle.count)
+        let header = "content-disposition:"
+        for line in text.split(separator: "\r\n")
+        where line.utf8.count > header.utf8.count && line.prefix(header.utf8.count).lowercased() == header {
+            return FieldParameters.value(of: "name", in: line).map { FormText.percentDecoded($0) ?? $0 }
         }
         return nil
     }
