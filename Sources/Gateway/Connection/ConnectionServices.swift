@@ -108,10 +108,12 @@ final class ConnectionServices {
         if let coding = head.headers.first(name: "transfer-encoding"), coding.trimmed.lowercased() != "chunked" {
             throw .notImplemented("The transfer coding \(coding.quotedForPeople)")
         }
-        if let coding = head.headers.first(name: "content-encoding"), coding.trimmed.lowercased() != "identity" {
+        // A list (RFC 9110 §8.4): each of them has to be undone.
+        for coding in head.headers[canonicalForm: "content-encoding"]
+        where !coding.isEmpty && coding.lowercased() != "identity" {
             throw Problem(
                 .unsupportedMediaType,
-                "The body comes as \(coding.quotedForPeople), and is understood only as it is: send it without "
+                "The body comes as \(String(coding).quotedForPeople), and is understood only as it is: send it without "
                     + "Content-Encoding."
             )
         }
@@ -211,11 +213,24 @@ final class ConnectionServices {
     /// The head of an answer as bytes, with room for its body.
     func head(of answer: Answer, to request: HTTPRequestHead, keepsAlive: Bool) -> ByteBuffer {
         var head = ResponseHead(answer.status, bodyBytes: answer.body.readableBytes)
-        for field in answer.headers where field.name != .contentLength || answer.status != .noContent {
-            // RFC 9110 §8.6 allows no length with 204; the router puts one there.
+        var (hasLength, hasCacheRule, hasTypeRule) = (false, false, false)
+        for field in answer.headers {
+            switch field.name {
+            case .contentLength:
+                // RFC 9110 §8.6 allows no length with 204; the router puts one there.
+                if answer.status == .noContent { continue }
+                hasLength = true
+            case .cacheControl: hasCacheRule = true
+            case .xContentTypeOptions: hasTypeRule = true
+            default: break
+            }
             head.add(field.name.rawName, field.value)
         }
-        if answer.headers[.contentLength] == nil, answer.status != .noContent, answer.status != .notModified,
+        if answer.isForPrograms {
+            if !hasCacheRule { head.add("Cache-Control", "no-store") }
+            if !hasTypeRule { head.add("X-Content-Type-Options", "nosniff") }
+        }
+        if !hasLength, answer.status != .noContent, answer.status != .notModified,
             !(request.method == .HEAD && answer.body.readableBytes == 0)
         {
             head.add("Content-Length", "\(answer.body.readableBytes)")
@@ -284,7 +299,7 @@ extension Answer {
     init(collecting response: Response) async throws {
         let body = BodyCollector()
         try await response.body.write(body)
-        self.init(status: response.status, headers: response.headers, body: body.bytes)
+        self.init(status: response.status, headers: response.headers, body: body.bytes, isForPrograms: false)
     }
 }
 
