@@ -242,6 +242,8 @@ final class ConnectionHandler: ChannelDuplexHandler, RemovableChannelHandler {
             publish(request, to: group, context)
         case .publishBatch:
             publishBatch(request, context)
+        case .wholeServer:
+            respond(AccessPolicy.optionsOfServer)
         case nil:
             let this = NIOLoopBound(self, eventLoop: context.eventLoop)
             services.route(request, context.channel) { answer in

@@ -53,7 +53,8 @@ final class ConnectionServices {
     /// Decides what can be decided before the body has come.
     ///
     /// - Parameter isExcess: The connection is one over the limit.
-    func admit(_ head: HTTPRequestHead, isExcess: Bool) -> IncomingRequest {
+    func admit(_ received: HTTPRequestHead, isExcess: Bool) -> IncomingRequest {
+        let (head, targetProblem) = received.inOriginForm()
         let target = RequestTarget(head.uri)
         let route = LoopRoute(head.method, target.path, limits.streams)
         let bodyKind: PublishRequest.BodyKind? = if case .publish = route { .init(head) } else { nil }
@@ -65,6 +66,7 @@ final class ConnectionServices {
             bodyLimit: bodyLimit(of: route, bodyKind)
         )
         do throws(Problem) {
+            if let targetProblem { throw targetProblem }
             try access.check(head)
             if let expectation = head.headers.first(name: "expect"), expectation.lowercased() != "100-continue" {
                 throw Problem(.expectationFailed, "The only expectation that is understood is 100-continue.")
@@ -91,7 +93,7 @@ final class ConnectionServices {
             case .publishBatch?:
                 try PublishBatch.checkHead(head, target)
                 request.batch = PublishBatch(maximumMessages: limits.batchMessages, reserved: limits.reserved)
-            case .stream?, .streamOfGroups?, .granted?, nil: break
+            case .stream?, .streamOfGroups?, .granted?, .wholeServer?, nil: break
             }
             // The router would pass over the empty part: '/groups//events' would be the group 'events'.
             if target.path.utf8.starts(with: "/groups//".utf8) {
@@ -110,7 +112,7 @@ final class ConnectionServices {
         }
         // A list (RFC 9110 §8.4): each of them has to be undone.
         for coding in head.headers[canonicalForm: "content-encoding"]
-        where !coding.isEmpty && coding.lowercased() != "identity" {
+        where !coding.isEmpty && !coding.utf8.isEqual(ignoringCase: "identity".utf8) {
             throw Problem(
                 .unsupportedMediaType,
                 "The body comes as \(String(coding).quotedForPeople), and is understood only as it is: send it without "
@@ -123,7 +125,7 @@ final class ConnectionServices {
         switch route {
         case .publish?: kind == .text ? limits.messageBytes : limits.bodyBytes
         case .publishBatch?: limits.batchBytes
-        case .stream?, .streamOfGroups?, .granted?: 64 << 10
+        case .stream?, .streamOfGroups?, .granted?, .wholeServer?: 64 << 10
         case nil: limits.bodyBytes
         }
     }
@@ -222,6 +224,7 @@ final class ConnectionServices {
                 hasLength = true
             case .cacheControl: hasCacheRule = true
             case .xContentTypeOptions: hasTypeRule = true
+            case .vary where access.variesByOrigin: continue
             default: break
             }
             head.add(field.name.rawName, field.value)
@@ -236,7 +239,10 @@ final class ConnectionServices {
             head.add("Content-Length", "\(answer.body.readableBytes)")
         }
         head.add("Date", date.value)
-        for (name, value) in access.headers(for: request) { head.add(name, value) }
+        if access.variesByOrigin {
+            let fields = access.headers(for: request, vary: answer.headers[values: .vary])
+            for (name, value) in fields { head.add(name, value) }
+        }
         if !keepsAlive {
             head.add("Connection", "close")
         } else if !request.usesHTTP11 {
@@ -307,7 +313,7 @@ extension LoopRoute {
     var isStream: Bool {
         switch self {
         case .stream, .streamOfGroups, .granted: true
-        case .publish, .publishBatch: false
+        case .publish, .publishBatch, .wholeServer: false
         }
     }
 }

@@ -29,6 +29,7 @@ struct Server: Sendable {
     ) async throws(GatewayError) -> Server {
         let count = configuration.eventLoops ?? System.coreCount
         let limits = configuration.limits(log, reserved, streams)
+        let access = AccessPolicy(configuration, logger)
         let group = MultiThreadedEventLoopGroup(numberOfThreads: count)
         do {
             var loops: [NIOLoopBound<ConnectionServices>] = []
@@ -44,7 +45,7 @@ struct Server: Sendable {
                         )
                         let services = ConnectionServices(
                             limits: limits,
-                            access: AccessPolicy(configuration),
+                            access: access,
                             shard: shard,
                             responder: responder,
                             logger: logger

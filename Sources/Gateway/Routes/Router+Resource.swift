@@ -36,11 +36,7 @@ extension Router where Context == GatewayContext {
             if let handler = handlers[method] {
                 on(path, method: method, use: handler)
             } else if method == .options {
-                on(path, method: method) { _, _ in
-                    var headers = AccessPolicy.preflight
-                    headers[.allow] = allowed
-                    return Answer(status: .noContent, headers: headers)
-                }
+                on(path, method: method) { _, _ in AccessPolicy.options(allowed) }
             } else {
                 on(path, method: method) { request, _ -> Answer in
                     throw Problem(
