@@ -46,6 +46,7 @@ struct PublishRequest {
 
     init(_ request: IncomingRequest, group: String) throws(Problem) {
         let query = try request.target.fields()
+        try QueryParameters.publish.check(query)
         func parameter(_ name: String) -> String? { query.last { $0.name == name }?.value }
         switch parameter("persist") {
         case nil, "true": isStored = true

@@ -68,9 +68,12 @@ extension Request {
     }
 
     /// The query's fields by name; the last one of a name counts.
-    func query() throws(Problem) -> [String: String] {
-        var fields: [String: String] = [:]
-        for (name, value) in try RequestTarget(head.path ?? "/").fields() { fields[name] = value }
-        return fields
+    ///
+    /// - Throws: ``Problem``: also for one that is not known.
+    @discardableResult
+    func query(_ known: QueryParameters) throws(Problem) -> [String: String] {
+        let fields = try RequestTarget(head.path ?? "/").fields()
+        try known.check(fields)
+        return Dictionary(fields.map { ($0.name, $0.value) }) { $1 }
     }
 }
