@@ -96,6 +96,14 @@ public final class Gateway: Service {
             logger: logger
         )
         self.server.withLock { $0 = server }
+        if configuration.allowedOrigins.contains("*") {
+            logger.warning(
+                """
+                Pages of all sites may read and write every group, through the browsers of those who reach this server \
+                (--allow-origin '*'). Better name the origins that you mean
+                """
+            )
+        }
         return server.port
     }
 
@@ -148,18 +156,13 @@ extension GatewayConfiguration {
         for (option, value) in durations where value < .milliseconds(1) {
             throw GatewayError(.invalidConfiguration, "\(option) is \(value): it must be at least 1ms.")
         }
-        for origin in allowedOrigins where origin != "*" && !Self.isOrigin(origin) {
+        for host in allowedHosts where !Self.isHost(host) {
             throw GatewayError(
                 .invalidConfiguration,
-                "--allow-origin '\(origin)' is no origin: give scheme, host and port only, such as https://example.org, or *."
+                "--allow-host \(host.quotedForPeople) is no host: give a name or an address without a port, such as "
+                    + "notify.example.org. There are no patterns."
             )
         }
-    }
-
-    /// An ASCII serialisation of an origin (RFC 6454 §6.2): no path, not even `/`.
-    private static func isOrigin(_ text: String) -> Bool {
-        guard let scheme = ["http://", "https://"].first(where: { text.hasPrefix($0) }) else { return false }
-        let rest = text.dropFirst(scheme.count)
-        return !rest.isEmpty && rest.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F && $0 != UInt8(ascii: "/") }
+        try validateOrigins()
     }
 }

@@ -7,6 +7,9 @@ public struct GatewayConfiguration: Sendable {
     /// Allows a `host` that is not loopback. There is no access control yet, so anybody who reaches the port can read and
     /// write everything.
     public var allowsPublicHost = false
+    /// Further hosts that the server answers to, beside loopback and `host`: names or addresses without a port, such as
+    /// `notify.example.org`. A server that listens on all addresses answers to every host, unless this names some.
+    public var allowedHosts: [String] = []
     /// Origins whose pages may use the server, such as `https://example.org`; `*` for all, without credentials.
     public var allowedOrigins: [String] = []
 
@@ -60,14 +63,4 @@ public struct GatewayConfiguration: Sendable {
 
     /// With the defaults.
     public init() {}
-}
-
-extension GatewayConfiguration {
-    /// Whether a name means this machine alone: 127.0.0.0/8, ::1, `localhost` and names below it (RFC 6761 §6.3).
-    public static func isLoopback(_ host: String) -> Bool {
-        let name = host.lowercased()
-        if name == "localhost" || name.hasSuffix(".localhost") || name == "::1" || name == "[::1]" { return true }
-        let parts = name.split(separator: ".", omittingEmptySubsequences: false)
-        return parts.count == 4 && parts[0] == "127" && parts.allSatisfy { UInt8($0) != nil }
-    }
 }

@@ -60,6 +60,12 @@ struct Answer: Sendable {
     var status: HTTPResponse.Status
     var headers: HTTPFields = [:]
     var body = ByteBuffer()
+    /// Whether it is for programs, and not an application's page: then ``programFields`` go with it.
+    var isForPrograms = true
+
+    /// No cache keeps it, since the next answer may be another; and no browser takes it for a page, whatever text it holds.
+    /// Where an answer has one of them already, its own counts.
+    static let programFields: HTTPFields = [.cacheControl: "no-store", .xContentTypeOptions: "nosniff"]
 
     /// JSON that was written already.
     static func json(_ status: HTTPResponse.Status = .ok, _ body: ByteBuffer, headers: HTTPFields = [:]) -> Answer {
@@ -71,6 +77,10 @@ struct Answer: Sendable {
 
 extension Answer: ResponseGenerator {
     func response(from request: Request, context: some RequestContext) -> Response {
-        Response(status: status, headers: headers, body: ResponseBody(byteBuffer: body))
+        var headers = headers
+        if isForPrograms {
+            for field in Self.programFields where headers[field.name] == nil { headers.append(field) }
+        }
+        return Response(status: status, headers: headers, body: ResponseBody(byteBuffer: body))
     }
 }

@@ -108,7 +108,8 @@ public struct MessageDraft: Hashable, Sendable {
                 "The event name \(event.quotedForPeople) holds a line break or NUL, which would break the event stream."
             )
         }
-        guard !event.hasPrefix(reservedEventPrefix) else {
+        // As bytes: to `hasPrefix` a combining character would hide the dash before it.
+        guard !bytes.starts(with: reservedEventPrefix.utf8) else {
             throw BrokerError(
                 .invalidEvent,
                 "Event names that begin with '\(reservedEventPrefix)' are the server's own: choose another than "

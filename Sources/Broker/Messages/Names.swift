@@ -1,4 +1,5 @@
-/// The name of a group: 1 to 100 bytes of ASCII letters, digits, `-`, `_` and `.`.
+/// The name of a group: 1 to 100 bytes of ASCII letters, digits, `-`, `_` and `.`; not `.` and `..`, which are steps in the
+/// path of a URL (RFC 3986 §5.2.4) and would lead elsewhere.
 ///
 /// The rule is that of Django Channels' specification ("Channel and group names"), read as it is written: Channels'
 /// own regular expressions also accept Unicode digits and a trailing newline, and refuse a length of 100.
@@ -10,10 +11,16 @@ public struct GroupName: Hashable, Sendable, Comparable, CustomStringConvertible
 
     /// - Throws: ``BrokerError`` with the code `invalidName`, whose message names the rule.
     public init(_ name: some StringProtocol) throws(BrokerError) {
-        guard NameRule.admits(name.utf8) else {
+        guard NameRule.admits(name.utf8), !NameRule.isStep(name.utf8) else {
             throw NameRule.refusal(of: String(name), as: "group")
         }
         description = String(name)
+    }
+
+    /// A name that a database holds: earlier versions admitted `.` and `..`, and their messages are still there.
+    package init(stored name: String) throws(BrokerError) {
+        guard NameRule.admits(name.utf8) else { throw NameRule.refusal(of: name, as: "group") }
+        description = name
     }
 
     public static func < (left: GroupName, right: GroupName) -> Bool {
@@ -33,7 +40,9 @@ public struct ChannelName: Hashable, Sendable, Comparable, CustomStringConvertib
     /// - Throws: ``BrokerError`` with the code `invalidName`, whose message names the rule.
     public init(_ name: some StringProtocol) throws(BrokerError) {
         let parts = name.utf8.split(separator: UInt8(ascii: "!"), omittingEmptySubsequences: false)
-        guard parts.count <= 2, name.utf8.count <= Self.maximumLength, parts.allSatisfy({ NameRule.admits($0) }) else {
+        guard parts.count <= 2, name.utf8.count <= Self.maximumLength, parts.allSatisfy({ NameRule.admits($0) }),
+            !NameRule.isStep(name.utf8)
+        else {
             throw NameRule.refusal(of: String(name), as: "channel")
         }
         description = String(name)
@@ -63,7 +72,18 @@ private enum NameRule {
         }
     }
 
+    /// `.` or `..`.
+    static func isStep(_ bytes: some Collection<UInt8>) -> Bool {
+        bytes.count <= 2 && !bytes.isEmpty && bytes.allSatisfy { $0 == UInt8(ascii: ".") }
+    }
+
     static func refusal(of name: String, as kind: String) -> BrokerError {
+        guard !isStep(name.utf8) else {
+            return BrokerError(
+                .invalidName,
+                "The \(kind) name '\(name)' is not allowed: in the path of a URL it is a step. Add a letter or a digit."
+            )
+        }
         let exclamation = kind == "channel" ? ", with at most one '!'" : ""
         return BrokerError(
             .invalidName,

@@ -17,21 +17,6 @@ public struct Timestamp: Hashable, Sendable, Comparable, CustomStringConvertible
         return Timestamp(milliseconds: Int64(time.tv_sec) * 1000 + Int64(time.tv_nsec) / 1_000_000)
     }
 
-    /// Reads an RFC 3339 date-time with or without a fraction of a second, in any offset. Nil for anything else.
-    public init?(rfc3339 text: String) {
-        let styles = [
-            Date.ISO8601FormatStyle(includingFractionalSeconds: true),
-            Date.ISO8601FormatStyle(includingFractionalSeconds: false),
-        ]
-        for style in styles {
-            if let date = try? style.parse(text) {
-                milliseconds = Int64((date.timeIntervalSince1970 * 1000).rounded())
-                return
-            }
-        }
-        return nil
-    }
-
     public var description: String {
         // Worked out by hand (days to civil date, after Howard Hinnant's "chrono-compatible date algorithms"): this
         // is on the way of every publish, where a formatter costs more than the rest of the answer.

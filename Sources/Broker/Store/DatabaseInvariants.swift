@@ -54,7 +54,7 @@ extension DatabaseInvariants {
             let group = try row.value(1, as: Int64.self)
             if names[group] == nil {
                 let name = try String.fetchOne(db, sql: "SELECT name FROM groups WHERE id = ?", arguments: [group])
-                names[group] = try name.map { try GroupName($0) }
+                names[group] = try name.map { try GroupName(stored: $0) }
             }
             do {
                 _ = try StoredMessage.read(row, StoredMessage.data(row), in: names[group], epoch: epoch)

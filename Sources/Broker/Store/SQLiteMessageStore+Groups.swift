@@ -27,7 +27,7 @@ extension SQLiteMessageStore {
 
     private static func storedGroup(_ row: Row) throws -> StoredGroup {
         StoredGroup(
-            name: try GroupName(row.value(0, as: String.self)),
+            name: try GroupName(stored: row.value(0, as: String.self)),
             messages: try row.value(1),
             first: try row.optional(2),
             last: try row.optional(3)

@@ -75,7 +75,7 @@ extension SQLiteMessageStore {
 
         init(_ row: Row) throws {
             self.row = try row.value(0)
-            name = try GroupName(row.value(1, as: String.self))
+            name = try GroupName(stored: row.value(1, as: String.self))
             messages = try row.value(2)
             bytes = try row.value(3)
             oldest = try row.optional(4, as: Int64.self).map { Timestamp(milliseconds: $0) }

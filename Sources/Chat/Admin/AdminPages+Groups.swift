@@ -48,7 +48,7 @@ extension AdminPages {
 
     static func group(_ name: String) throws -> GroupName {
         do {
-            return try GroupName(name)
+            return try GroupName(stored: name)
         } catch {
             throw HTTPError(.badRequest, message: error.message)
         }

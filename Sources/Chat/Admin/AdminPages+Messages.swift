@@ -80,7 +80,8 @@ extension AdminPages {
     /// `12.my-group`
     private static func chosen(_ text: String) -> (sequence: Int64, group: GroupName)? {
         let halves = text.split(separator: ".", maxSplits: 1)
-        guard halves.count == 2, let sequence = Int64(halves[0]), let group = try? GroupName(halves[1]) else {
+        guard halves.count == 2, let sequence = Int64(halves[0]), let group = try? GroupName(stored: String(halves[1]))
+        else {
             return nil
         }
         return (sequence, group)

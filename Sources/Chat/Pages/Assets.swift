@@ -30,7 +30,7 @@ enum Assets {
                 RouterPath("/assets/\(file.name)"),
                 [
                     .get: { request, _ in
-                        if request.headers[.ifNoneMatch] == "\"\(tag)\"" {
+                        if EntityTag(tag).isNamed(in: request.headers[values: .ifNoneMatch]) {
                             return Response(status: .notModified, headers: headers)
                         }
                         return Response(status: .ok, headers: headers, body: ResponseBody(byteBuffer: body))

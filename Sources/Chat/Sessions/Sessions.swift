@@ -1,6 +1,7 @@
 import Broker
 import Foundation
 import GRDB
+import Gateway
 import HTTPTypes
 import Hummingbird
 
@@ -25,8 +26,8 @@ struct Sessions: Sendable {
 
     init(store: SQLiteMessageStore, configuration: ChatConfiguration, seal: String = "") {
         (self.store, self.configuration, self.seal) = (store, configuration, seal)
-        // "*" allows every page to read, and makes none of them ours.
-        origins = Set(configuration.origins.map { $0.lowercased() }).subtracting(["*"])
+        // "*" allows every page to read, and makes none of them ours: it is no origin.
+        origins = Set(configuration.origins.compactMap { GatewayConfiguration.origin($0) })
     }
 
     func find(_ token: SecretToken, _ kind: Session.Kind) async throws(BrokerError) -> Session? {

@@ -62,7 +62,7 @@ extension ChatMessages {
                 let shown: String? = row[3]
                 return FoundMessage(
                     sequence: row[0],
-                    group: try GroupName(row[1] as String),
+                    group: try GroupName(stored: row[1] as String),
                     event: row[2],
                     text: shown ?? "",
                     author: row[4],

@@ -1,92 +1,87 @@
 import Broker
 import HTTPTypes
+import Logging
 import NIOHTTP1
 
 /// Who may come while there is no access control: `Host` and `Origin` are checked on every request, before its path.
 ///
 /// A page of another site can make a browser send requests to a server on loopback, by its address or by a name of its own
-/// that resolves there (DNS rebinding). Both headers are the browser's own; a page cannot change them.
+/// that resolves there (DNS rebinding). All that is looked at here is the browser's own; a page cannot change it.
 struct AccessPolicy: Sendable {
-    private let host: String
-    private let checksHost: Bool
-    private let allowedOrigins: Set<String>
-    private let allowsAllOrigins: Bool
+    private let hosts: KnownHosts
+    let origins: Origins
+    private let refusals: RefusalLog
 
-    init(_ configuration: GatewayConfiguration) {
-        host = configuration.host.lowercased().filter { $0 != "[" && $0 != "]" }
-        // A server for all addresses answers to names that it cannot know.
-        checksHost = !["0.0.0.0", "::"].contains(host)
-        allowedOrigins = Set(configuration.allowedOrigins.map { $0.lowercased() })
-        allowsAllOrigins = configuration.allowedOrigins.contains("*")
+    init(_ configuration: GatewayConfiguration, _ logger: Logger) {
+        hosts = KnownHosts(configuration)
+        origins = Origins(configuration.allowedOrigins)
+        refusals = RefusalLog(logger)
     }
 
-    /// - Throws: ``Problem``: 400 without a `Host` in HTTP/1.1 (RFC 9112 §3.2), 403 for a foreign one or a foreign origin.
+    /// - Parameter head: In origin form.
+    /// - Throws: ``Problem``: 400 without a `Host` in HTTP/1.1 (RFC 9112 §3.2), or with one that is no host; 403 for a
+    ///   foreign one, a foreign origin, and a page of another site that does not say its origin.
     func check(_ head: HTTPRequestHead) throws(Problem) {
-        let hosts = head.headers["host"]
-        guard hosts.count == 1 || (hosts.isEmpty && !head.usesHTTP11) else {
+        let fields = AccessFields(head.headers)
+        guard fields.hosts == 1 || (fields.hosts == 0 && !head.usesHTTP11) else {
             throw Problem(.badRequest, "HTTP/1.1 needs exactly one Host header.")
         }
-        if let value = hosts.first, !isOurs(host: value) {
+        if fields.hosts == 1 { try check(host: fields.host) }
+        switch fields.origins {
+        case 0:
+            // A link to a page may be followed from anywhere. Images, scripts and the like of other sites' pages send no
+            // origin, so an origin that is allowed by its name cannot be told from others.
+            guard fields.isCrossSite, !(head.method == .GET && fields.isNavigation), !origins.includeAll else { return }
             throw Problem(
                 .forbidden,
-                "This server does not answer to the host \(value.quotedForPeople). Use its loopback address, or start it "
-                    + "with --host."
+                "A page of another site asks, and does not say which (Sec-Fetch-Site: cross-site). Let it use fetch or "
+                    + "EventSource, which send Origin, and allow that origin with --allow-origin."
             )
+        case 1:
+            try check(origin: fields.origin, host: fields.host)
+        default:
+            throw Problem(.badRequest, "There is more than one Origin header: browsers send one.")
         }
-        if let origin = head.headers.first(name: "origin"), !admits(origin: origin, host: hosts.first) {
+    }
+
+    private func check(host: Substring) throws(Problem) {
+        switch hosts.judge(host) {
+        case .ours:
+            return
+        case .invalid:
+            throw Problem(
+                .badRequest,
+                "The host \(String(host).quotedForPeople) is none: send a name or an address, and a port if you like, such as "
+                    + "'localhost:8080'."
+            )
+        case .foreign:
             throw Problem(
                 .forbidden,
-                "Pages of \(origin.quotedForPeople) may not use this server. Start it with --allow-origin \(origin.forOption) "
-                    + "to allow them."
+                "This server does not answer to the host \(String(host).quotedForPeople). If that is its name, start it with "
+                    + "--allow-host \(host.utf8.isEmpty ? "NAME" : String(host).forOption). Behind a proxy do the same, or let "
+                    + "the proxy send 'Host: localhost'."
             )
         }
     }
 
-    private func isOurs(host value: String) -> Bool {
-        guard checksHost else { return true }
-        guard let name = Self.name(ofHost: value)?.lowercased() else { return false }
-        return name == host || GatewayConfiguration.isLoopback(name)
-    }
-
-    private func admits(origin: String, host: String?) -> Bool {
-        if allowsAllOrigins || allowedOrigins.contains(origin.lowercased()) { return true }
-        guard let host else { return false }
-        return origin.lowercased() == "http://\(host.lowercased())"
-    }
-
-    /// The host without its port (RFC 9110 §7.2) and without the brackets of an IPv6 address; nil where it is none.
-    private static func name(ofHost value: String) -> Substring? {
-        let (bytes, colon) = (value.utf8, UInt8(ascii: ":"))
-        let isBracketed = bytes.first == UInt8(ascii: "[")
-        guard
-            let end = isBracketed
-                ? bytes.firstIndex(of: UInt8(ascii: "]")) : bytes.firstIndex(of: colon) ?? bytes.endIndex
-        else { return nil }
-        let port = bytes[end...].dropFirst(isBracketed ? 1 : 0)
-        guard port.isEmpty || (port.first == colon && port.dropFirst().allSatisfy { (0x30...0x39).contains($0) })
-        else { return nil }
-        return Substring(bytes[..<end].dropFirst(isBracketed ? 1 : 0))
-    }
-
-    /// What every answer to a page of another, allowed origin carries (Fetch standard, CORS protocol).
-    func headers(for head: HTTPRequestHead) -> [(String, String)] {
-        guard !allowedOrigins.isEmpty, let origin = head.headers.first(name: "origin") else { return [] }
-        if allowedOrigins.contains(origin.lowercased()) {
-            return [
-                ("access-control-allow-origin", origin), ("access-control-allow-credentials", "true"),
-                ("access-control-expose-headers", "location, retry-after"), ("vary", "origin"),
-            ]
+    private func check(origin: Substring, host: Substring) throws(Problem) {
+        guard !origins.includeAll, !origins.names(origin), !Origins.areSame(origin, host: host) else { return }
+        let text = String(origin)
+        refusals.note(text.quotedForPeople)
+        guard text != "null" else {
+            throw Problem(
+                .forbidden,
+                "A page without an origin, such as a file, may not use this server. Serve the page over HTTP, or start the "
+                    + "server with --allow-origin '*', which allows all pages, without credentials."
+            )
         }
-        guard allowsAllOrigins else { return [] }
-        return [("access-control-allow-origin", "*"), ("access-control-expose-headers", "location, retry-after")]
+        throw Problem(
+            .forbidden,
+            "Pages of \(text.quotedForPeople) may not use this server. Start it with --allow-origin "
+                + "\(GatewayConfiguration.origin(text) ?? "ORIGIN") to allow them, also where they are this server's own behind "
+                + "a proxy."
+        )
     }
-
-    /// What a preflight is answered with, beside ``headers(for:)``.
-    static let preflight: HTTPFields = [
-        .accessControlAllowMethods: "GET, HEAD, POST, DELETE, OPTIONS",
-        .accessControlAllowHeaders: "content-type, last-event-id, idempotency-key, authorization, x-csrftoken",
-        .accessControlMaxAge: "600",
-    ]
 }
 
 extension HTTPRequestHead {
@@ -95,9 +90,9 @@ extension HTTPRequestHead {
 }
 
 extension String {
-    /// As an example for a command line: only if it is an origin that one could allow.
+    /// As an example for a command line: a host without its port.
     fileprivate var forOption: String {
-        let isPlain = utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F && $0 != UInt8(ascii: "'") }
-        return isPlain && hasPrefix("http") && utf8.count < 100 ? self : "ORIGIN"
+        guard utf8.count < 100, let authority = Authority(self[...]) else { return "NAME" }
+        return authority.address == nil ? String(Substring(authority.host)) : "'[\(Substring(authority.host))]'"
     }
 }

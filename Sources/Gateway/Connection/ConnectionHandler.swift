@@ -111,6 +111,12 @@ final class ConnectionHandler: ChannelDuplexHandler, RemovableChannelHandler {
                 "The address and the header fields are too large: at most \(services.limits.headerBytes) bytes are allowed "
                     + "(--max-header-size)."
             )
+        case .invalidURL?:
+            problem = Problem(
+                .badRequest,
+                "The address in the request is no URL. It begins with '/', and what is not ASCII is percent-encoded in it, such "
+                    + "as %C3%BC for 'ü'."
+            )
         case .some:
             problem = Problem(.badRequest, "This is not an HTTP/1.1 request. Check the client, or the port.")
         case nil where error is NIOHTTPDecoderError || error is ByteToMessageDecoderError:
@@ -241,6 +247,8 @@ final class ConnectionHandler: ChannelDuplexHandler, RemovableChannelHandler {
             publish(request, to: group, context)
         case .publishBatch:
             publishBatch(request, context)
+        case .wholeServer:
+            respond(AccessPolicy.optionsOfServer)
         case nil:
             let this = NIOLoopBound(self, eventLoop: context.eventLoop)
             let work = services.route(request, context.channel) { answer in

@@ -55,7 +55,8 @@ final class ConnectionServices {
     /// Decides what can be decided before the body has come.
     ///
     /// - Parameter isExcess: The connection is one over the limit.
-    func admit(_ head: HTTPRequestHead, isExcess: Bool) -> IncomingRequest {
+    func admit(_ received: HTTPRequestHead, isExcess: Bool) -> IncomingRequest {
+        let (head, targetProblem) = received.inOriginForm()
         let target = RequestTarget(head.uri)
         let route = LoopRoute(head.method, target.path, limits.streams)
         let bodyKind: PublishRequest.BodyKind? = if case .publish = route { .init(head) } else { nil }
@@ -67,6 +68,7 @@ final class ConnectionServices {
             bodyLimit: bodyLimit(of: route, bodyKind)
         )
         do throws(Problem) {
+            if let targetProblem { throw targetProblem }
             try access.check(head)
             if let expectation = head.headers.first(name: "expect"), expectation.lowercased() != "100-continue" {
                 throw Problem(.expectationFailed, "The only expectation that is understood is 100-continue.")
@@ -97,7 +99,7 @@ final class ConnectionServices {
                     maximumLineBytes: limits.bodyBytes,
                     reserved: limits.reserved
                 )
-            case .stream?, .streamOfGroups?, .granted?, nil: break
+            case .stream?, .streamOfGroups?, .granted?, .wholeServer?, nil: break
             }
             // The router would pass over the empty part: '/groups//events' would be the group 'events'.
             if target.path.utf8.starts(with: "/groups//".utf8) {
@@ -114,10 +116,12 @@ final class ConnectionServices {
         if let coding = head.headers.first(name: "transfer-encoding"), coding.trimmed.lowercased() != "chunked" {
             throw .notImplemented("The transfer coding \(coding.quotedForPeople)")
         }
-        if let coding = head.headers.first(name: "content-encoding"), coding.trimmed.lowercased() != "identity" {
+        // A list (RFC 9110 §8.4): each of them has to be undone.
+        for coding in head.headers[canonicalForm: "content-encoding"]
+        where !coding.isEmpty && !coding.utf8.isEqual(ignoringCase: "identity".utf8) {
             throw Problem(
                 .unsupportedMediaType,
-                "The body comes as \(coding.quotedForPeople), and is understood only as it is: send it without "
+                "The body comes as \(String(coding).quotedForPeople), and is understood only as it is: send it without "
                     + "Content-Encoding."
             )
         }
@@ -127,7 +131,7 @@ final class ConnectionServices {
         switch route {
         case .publish?: kind == .text ? limits.messageBytes : limits.bodyBytes
         case .publishBatch?: limits.batchBytes
-        case .stream?, .streamOfGroups?, .granted?: 64 << 10
+        case .stream?, .streamOfGroups?, .granted?, .wholeServer?: 64 << 10
         case nil: limits.bodyBytes
         }
     }
@@ -227,17 +231,34 @@ final class ConnectionServices {
     /// The head of an answer as bytes, with room for its body.
     func head(of answer: Answer, to request: HTTPRequestHead, keepsAlive: Bool) -> ByteBuffer {
         var head = ResponseHead(answer.status, bodyBytes: answer.body.readableBytes)
-        for field in answer.headers where field.name != .contentLength || answer.status != .noContent {
-            // RFC 9110 §8.6 allows no length with 204; the router puts one there.
+        var (hasLength, hasCacheRule, hasTypeRule) = (false, false, false)
+        for field in answer.headers {
+            switch field.name {
+            case .contentLength:
+                // RFC 9110 §8.6 allows no length with 204; the router puts one there.
+                if answer.status == .noContent { continue }
+                hasLength = true
+            case .cacheControl: hasCacheRule = true
+            case .xContentTypeOptions: hasTypeRule = true
+            case .vary where access.variesByOrigin: continue
+            default: break
+            }
             head.add(field.name.rawName, field.value)
         }
-        if answer.headers[.contentLength] == nil, answer.status != .noContent, answer.status != .notModified,
+        if answer.isForPrograms {
+            if !hasCacheRule { head.add("Cache-Control", "no-store") }
+            if !hasTypeRule { head.add("X-Content-Type-Options", "nosniff") }
+        }
+        if !hasLength, answer.status != .noContent, answer.status != .notModified,
             !(request.method == .HEAD && answer.body.readableBytes == 0)
         {
             head.add("Content-Length", "\(answer.body.readableBytes)")
         }
         head.add("Date", date.value)
-        for (name, value) in access.headers(for: request) { head.add(name, value) }
+        if access.variesByOrigin {
+            let fields = access.headers(for: request, vary: answer.headers[values: .vary])
+            for (name, value) in fields { head.add(name, value) }
+        }
         if !keepsAlive {
             head.add("Connection", "close")
         } else if !request.usesHTTP11 {
@@ -300,7 +321,7 @@ extension Answer {
     init(collecting response: Response) async throws {
         let body = BodyCollector()
         try await response.body.write(body)
-        self.init(status: response.status, headers: response.headers, body: body.bytes)
+        self.init(status: response.status, headers: response.headers, body: body.bytes, isForPrograms: false)
     }
 }
 
@@ -308,7 +329,7 @@ extension LoopRoute {
     var isStream: Bool {
         switch self {
         case .stream, .streamOfGroups, .granted: true
-        case .publish, .publishBatch: false
+        case .publish, .publishBatch, .wholeServer: false
         }
     }
 }

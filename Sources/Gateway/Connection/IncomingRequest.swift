@@ -70,25 +70,20 @@ extension IncomingRequest {
         case .publish where bodyKind == .text: " (--max-message-size)"
         case .publish, nil: " (--max-body-size)"
         case .publishBatch: " (--max-batch-size)"
-        case .stream, .streamOfGroups, .granted: ""
+        case .stream, .streamOfGroups, .granted, .wholeServer: ""
         }
     }
 }
 
-/// The target of a request, cut at the `?`.
+/// The target of a request in origin form (RFC 9112 §3.2.1), cut at the `?`.
 struct RequestTarget: Sendable {
     let path: Substring
     let query: Substring
 
     init(_ uri: String) {
         let end = uri.utf8.firstIndex(of: UInt8(ascii: "?")) ?? uri.endIndex
-        var path = uri[..<end]
-        // Absolute form (RFC 9112 §3.2.2), as proxies send it.
-        if path.utf8.first != UInt8(ascii: "/"), let colon = path.firstIndex(of: ":"), path[colon...].hasPrefix("://") {
-            path = path[colon...].dropFirst(3).firstIndex(of: "/").map { path[$0...] } ?? "/"
-        }
-        self.path = path
-        query = end == uri.endIndex ? "" : uri[uri.index(after: end)...]
+        path = uri[..<end]
+        query = end == uri.endIndex ? "" : uri[uri.utf8.index(after: end)...]
     }
 
     /// The query's fields in their order, decoded as forms are (WHATWG URL §5.1).
@@ -111,6 +106,8 @@ enum LoopRoute: Hashable {
     case publishBatch
     /// A stream on an application's path.
     case granted(path: String)
+    /// `OPTIONS *`: about the server as a whole.
+    case wholeServer
 
     init?(_ method: HTTPMethod, _ path: Substring, _ streams: [String: StreamRoute] = [:]) {
         // As the router sees them: with or without a slash at their end.
@@ -134,6 +131,8 @@ enum LoopRoute: Hashable {
             } else {
                 return nil
             }
+        case .OPTIONS where path.utf8.elementsEqual("*".utf8):
+            self = .wholeServer
         default:
             return nil
         }
@@ -141,7 +140,8 @@ enum LoopRoute: Hashable {
 
     /// A path as the router sees it: with or without `/` at its end.
     static func key(ofPath path: some StringProtocol) -> String {
-        path.hasSuffix("/") ? String(path.dropLast()) : String(path)
+        let text = String(path)
+        return text.utf8.last == UInt8(ascii: "/") ? String(text.dropLast()) : text
     }
 
     /// The decoded name between `/groups/` and a suffix; nil where that is not the path's form. On bytes: this is on the

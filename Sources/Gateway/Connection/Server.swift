@@ -33,6 +33,7 @@ struct Server: Sendable {
         let count = configuration.eventLoops ?? System.coreCount
         let socket = if let socket { socket } else { try ListeningSocket(configuration) }
         let limits = configuration.limits(log, reserved, streams)
+        let access = AccessPolicy(configuration, logger)
         let group = MultiThreadedEventLoopGroup(numberOfThreads: count)
         do {
             var loops: [NIOLoopBound<ConnectionServices>] = []
@@ -48,7 +49,7 @@ struct Server: Sendable {
                         )
                         let services = ConnectionServices(
                             limits: limits,
-                            access: AccessPolicy(configuration),
+                            access: access,
                             shard: shard,
                             responder: responder,
                             logger: logger

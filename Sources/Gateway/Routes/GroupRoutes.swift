@@ -20,7 +20,7 @@ struct GroupRoutes: Sendable {
     }
 
     private func groups(_ request: Request) async throws -> Answer {
-        let query = try request.query()
+        let query = try request.query(.groups)
         let (prefix, after) = (query["prefix"] ?? "", query["after"] ?? "")
         let limit = try Self.limit(query["limit"])
         // Reserved ones are left out below, so as many more are asked for.
@@ -47,6 +47,7 @@ struct GroupRoutes: Sendable {
     private func group(_ request: Request, _ context: GatewayContext) async throws -> Answer {
         let name = try GroupName(request.pathText("group", context))
         try reserved.check(name)
+        try request.query(.none)
         let stored = try await log.store.group(name)
         var body = ByteBuffer()
         write(stored ?? StoredGroup(name: name, messages: 0, first: nil, last: nil), into: &body)

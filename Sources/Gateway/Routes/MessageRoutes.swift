@@ -36,7 +36,7 @@ struct MessageRoutes: Sendable {
 
     private func history(_ request: Request, _ context: GatewayContext) async throws -> Answer {
         let group = try group(request, context)
-        let query = try request.query()
+        let query = try request.query(.history)
         let limit = try Self.limit(query["limit"])
         let page: LogPage
         if let text = query["after"] {
@@ -136,6 +136,7 @@ struct MessageRoutes: Sendable {
 
     private func message(_ request: Request, _ context: GatewayContext) async throws -> Answer {
         let group = try group(request, context)
+        try request.query(.none)
         let text = request.pathText("id", context)
         guard let sequence = published(text), let message = try await log.store.message(sequence, in: group) else {
             throw Self.noMessage(text, group)
@@ -145,8 +146,10 @@ struct MessageRoutes: Sendable {
         body.writeString("\n")
         return .json(.ok, body)
     }
+
     private func delete(_ request: Request, _ context: GatewayContext) async throws -> Answer {
         let group = try group(request, context)
+        try request.query(.none)
         let text = request.pathText("id", context)
         guard let sequence = published(text), try await log.delete(sequence, in: group) else {
             throw Self.noMessage(text, group)

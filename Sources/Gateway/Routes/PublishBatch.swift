@@ -25,7 +25,8 @@ struct PublishBatch {
 
     /// What can be refused before the body has come.
     static func checkHead(_ head: HTTPRequestHead, _ target: RequestTarget) throws(Problem) {
-        for (name, value) in try target.fields() {
+        let query = try target.fields()
+        for (name, value) in query {
             switch name {
             case "persist" where value != "true": throw .notImplemented("Publishing many messages that are not stored")
             case "group", "event", "ttl":
@@ -33,6 +34,7 @@ struct PublishBatch {
             default: break
             }
         }
+        try QueryParameters.batch.check(query)
         guard !head.headers.contains(name: "idempotency-key") else {
             throw .notImplemented("Idempotency-Key for many messages at once")
         }

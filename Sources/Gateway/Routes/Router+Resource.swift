@@ -36,11 +36,7 @@ extension Router where Context == GatewayContext {
             if let handler = handlers[method] {
                 on(path, method: method, use: handler)
             } else if method == .options {
-                on(path, method: method) { _, _ in
-                    var headers = AccessPolicy.preflight
-                    headers[.allow] = allowed
-                    return Answer(status: .noContent, headers: headers)
-                }
+                on(path, method: method) { _, _ in AccessPolicy.options(allowed) }
             } else {
                 on(path, method: method) { request, _ -> Answer in
                     throw Problem(
@@ -72,9 +68,12 @@ extension Request {
     }
 
     /// The query's fields by name; the last one of a name counts.
-    func query() throws(Problem) -> [String: String] {
-        var fields: [String: String] = [:]
-        for (name, value) in try RequestTarget(head.path ?? "/").fields() { fields[name] = value }
-        return fields
+    ///
+    /// - Throws: ``Problem``: also for one that is not known.
+    @discardableResult
+    func query(_ known: QueryParameters) throws(Problem) -> [String: String] {
+        let fields = try RequestTarget(head.path ?? "/").fields()
+        try known.check(fields)
+        return Dictionary(fields.map { ($0.name, $0.value) }) { $1 }
     }
 }

@@ -22,6 +22,12 @@ extension EventStream.Request {
         if let grant {
             (groups, format) = (grant.groups, grant.format)
         } else {
+            if case .stream = request.route {
+                try QueryParameters.stream.check(fields)
+            } else {
+                try QueryParameters.streamOfGroups.check(fields)
+            }
+            try Self.checkTransport(request.head.headers)
             groups = try Self.groups(request, fields, limits: limits)
             format = try Self.format(fields)
         }
@@ -75,6 +81,18 @@ extension EventStream.Request {
             }
         }
         return groups
+    }
+
+    /// Refuses the other clothes of a stream that this version does not have: a client that asked for them would not
+    /// understand what it gets.
+    private static func checkTransport(_ headers: HTTPHeaders) throws(Problem) {
+        if headers[canonicalForm: "upgrade"].contains(where: { $0.utf8.isEqual(ignoringCase: "websocket".utf8) }) {
+            throw .notImplemented("A stream over WebSocket")
+        }
+        let accept = AcceptField(headers["accept"])
+        if accept.quality(of: "application/x-ndjson") > accept.quality(of: "text/event-stream") {
+            throw .notImplemented("A stream as NDJSON (Accept: application/x-ndjson)")
+        }
     }
 
     private static func format(_ fields: [(name: String, value: String)]) throws(Problem) -> EventFormat {

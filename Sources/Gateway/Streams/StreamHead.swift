@@ -9,6 +9,7 @@ enum StreamHead {
         .contentType: "text/event-stream",
         .cacheControl: "no-cache, no-store, no-transform",
         .xAccelBuffering: "no",
+        .xContentTypeOptions: "nosniff",
     ]
 
     /// The head as bytes: the stream writes past the HTTP encoder.

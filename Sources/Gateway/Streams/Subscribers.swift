@@ -27,7 +27,11 @@ final class Subscribers: Sendable {
     /// Groups that have subscribers and whose name begins with `prefix` and comes after `after`, by name.
     func groups(prefix: String, after: String) -> [GroupName] {
         counts.withLock { counts in
-            counts.keys.filter { $0.description.hasPrefix(prefix) && $0.description > after }
+            // As bytes, as the store compares them: the query may hold any text.
+            counts.keys.filter { group in
+                let name = group.description.utf8
+                return name.starts(with: prefix.utf8) && after.utf8.lexicographicallyPrecedes(name)
+            }
         }.sorted()
     }
 }

@@ -30,8 +30,6 @@ struct ServerAddress: Hashable, Sendable, CustomStringConvertible {
     /// Percent-encodes all but the unreserved characters (RFC 3986 §2.3): `+` and `&` in a value would be read as a
     /// space and as its end.
     private static func encode(_ text: String) -> String {
-        // "." and ".." are allowed as group names, and would be taken for steps in the path (RFC 3986 §5.2.4).
-        if text == "." || text == ".." { return text.utf8.map { _ in "%2E" }.joined() }
         var encoded = ""
         encoded.reserveCapacity(text.utf8.count)
         for byte in text.utf8 {

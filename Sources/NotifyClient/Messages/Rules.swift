@@ -1,6 +1,6 @@
 /// What the server refuses in any case, checked before anything is sent: the error is better, and comes at once.
 enum Rules {
-    /// 1 to 100 bytes of ASCII letters, digits, `-`, `_` and `.`.
+    /// 1 to 100 bytes of ASCII letters, digits, `-`, `_` and `.`; not `.` and `..`, which are steps in a path.
     static func check(group: String) throws(NotifyClientError) {
         let admitted = group.utf8.allSatisfy { byte in
             switch byte {
@@ -11,11 +11,11 @@ enum Rules {
                 false
             }
         }
-        guard admitted, (1...100).contains(group.utf8.count) else {
+        guard admitted, (1...100).contains(group.utf8.count), group != ".", group != ".." else {
             throw NotifyClientError(
                 .invalidArgument,
                 "The group name '\(group.onOneLine(limit: 60))' is not allowed: use 1 to 100 ASCII letters, digits, '-', "
-                    + "'_' or '.'."
+                    + "'_' or '.', and more than one or two dots."
             )
         }
     }

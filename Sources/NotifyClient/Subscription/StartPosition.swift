@@ -34,7 +34,7 @@ public struct StartPosition: Hashable, Sendable {
     public init(_ text: String) throws(NotifyClientError) {
         let id = /[a-z0-9]{1,16}-[0-9]{1,19}/
         let duration = /[0-9]+(ms|s|m|h|d)/
-        let time = /[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?([Zz]|[+-][0-9]{2}:[0-9]{2})/
+        let time = /[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?([Zz]|[+-][0-9]{2}:[0-9]{2})/
         let isKnown =
             ["latest", "all"].contains(text) || text.wholeMatch(of: id) != nil
             || text.wholeMatch(of: duration) != nil || text.wholeMatch(of: time) != nil

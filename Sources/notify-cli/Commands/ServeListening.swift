@@ -15,15 +15,26 @@ struct ServeListening: ParsableArguments {
     )
     var insecure = false
 
+    @Option(
+        help: ArgumentHelp(
+            "A further host that the server answers to; may be repeated. NOTIFY_ALLOW_HOST.",
+            discussion: "A name or an address without a port: that under which a proxy passes requests on, for example."
+        )
+    )
+    var allowHost: [String] = []
+
     @Option(help: "An origin whose pages may use the server, or '*'; may be repeated. NOTIFY_ALLOW_ORIGIN.")
     var allowOrigin: [String] = []
 
     func apply(to configuration: inout GatewayConfiguration, _ settings: Settings) throws {
         let host = try settings.string(.host, option: host) ?? "127.0.0.1"
         // As in a URL: people copy an IPv6 address from there.
-        configuration.host = host.hasPrefix("[") && host.hasSuffix("]") ? String(host.dropFirst().dropLast()) : host
+        configuration.host =
+            host.utf8.first == UInt8(ascii: "[") && host.utf8.last == UInt8(ascii: "]")
+            ? String(host.dropFirst().dropLast()) : host
         configuration.port = try settings.int(.port, option: port, in: 0...65_535) ?? 8080
         configuration.allowsPublicHost = try settings.bool(.insecure, option: insecure ? true : nil) ?? false
+        configuration.allowedHosts = try settings.strings(.allowHost, options: allowHost)
         configuration.allowedOrigins = try settings.strings(.allowOrigin, options: allowOrigin)
     }
 }

@@ -7,6 +7,7 @@ enum SettingKey: String, CaseIterable {
     case host, port, database, insecure
     case durability, retain
     case maxWALSize = "max-wal-size"
+    case allowHost = "allow-host"
     case allowOrigin = "allow-origin"
     case maxConnections = "max-connections"
     case maxHeaderSize = "max-header-size"

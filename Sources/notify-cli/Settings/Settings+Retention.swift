@@ -66,7 +66,9 @@ extension Settings {
             }
         }
         let sets = text.split(separator: "[", omittingEmptySubsequences: false).dropFirst()
-        guard isPossible, sets.allSatisfy({ $0.contains("]") }), !text.isEmpty else { throw noRule(rule) }
+        guard isPossible, sets.allSatisfy({ $0.contains("]") }), !["", ".", ".."].contains(text) else {
+            throw noRule(rule)
+        }
         return ChannelPattern(text)
     }
 

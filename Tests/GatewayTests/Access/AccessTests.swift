@@ -1,5 +1,7 @@
 import Broker
 import Gateway
+import HTTPTypes
+import Hummingbird
 import Testing
 
 /// Who may come: `Host`, `Origin`, preflights.
@@ -11,7 +13,8 @@ struct AccessTests {
 
     @Test(
         arguments: [
-            "localhost", "LOCALHOST:8080", "app.localhost", "127.0.0.1", "127.0.0.1:80", "127.1.2.3", "[::1]",
+            "localhost", "localhost.", "\tlocalhost\t", "LOCALHOST:8080", "app.localhost", "127.0.0.1", "127.0.0.1:80",
+            "127.1.2.3", "[::1]",
             "[::1]:8080",
         ]
     )
@@ -25,13 +28,13 @@ struct AccessTests {
         arguments: [
             "example.org", "localhost.example.org", "127.0.0.1.example.org", "127.0.0.256", "10.0.0.1", "0.0.0.0",
             "[::2]",
-            "notlocalhost", "", "example.org:80", "[::1", "[::1].example.org", "127.0.0.1:80:example.org",
+            "notlocalhost", "", "example.org:80",
         ]
     )
     func `other hosts are 403`(host: String) async throws {
         try await TestServer.run { server in
             for path in Self.paths {
-                try expectProblem(try await server.get(path, ["Host: \(host)"]), 403, "--host")
+                try expectProblem(try await server.get(path, ["Host: \(host)"]), 403, "--allow-host", "proxy")
             }
             #expect(server.log.frontier.sequence == 0)
         }
@@ -67,7 +70,7 @@ struct AccessTests {
 
     @Test(
         arguments: [
-            "https://example.org", "null", "http://localhost", "http://localhost:81", "https://localhost:80",
+            "https://example.org", "null", "http://localhost:81", "https://localhost:80",
             "http://127.0.0.1:80",
             "http://localhost:80.example.org", "",
         ]
@@ -79,6 +82,7 @@ struct AccessTests {
                 let response = try await server.get(path, headers)
                 try expectProblem(response, 403, "--allow-origin")
                 #expect(response["access-control-allow-origin"] == nil)
+                #expect(response["vary"] == nil)
             }
             try expectProblem(try await server.post("/groups/test-group/messages", headers, "x"), 403)
             try expectProblem(try await server.request("OPTIONS", "/groups/test-group/messages", headers), 403)
@@ -88,8 +92,10 @@ struct AccessTests {
 
     @Test func `the page's own origin is admitted`() async throws {
         try await TestServer.run { server async throws in
-            let headers = ["Host: localhost:80", "Origin: http://localhost:80"]
-            #expect(try await server.post("/groups/test-group/messages", headers, "x").status == 201)
+            for origin in ["http://localhost:80", "http://localhost"] {
+                let headers = ["Host: localhost:80", "Origin: \(origin)"]
+                #expect(try await server.post("/groups/test-group/messages", headers, "x").status == 201)
+            }
         }
     }
 
@@ -110,8 +116,14 @@ struct AccessTests {
             for other in ["https://example.org.evil.org", "http://example.org", "https://example.org:444", "null"] {
                 try expectProblem(try await server.get("/healthz", ["Origin: \(other)"]), 403)
             }
-            // Who sends no origin is told nothing.
+            // Who sends no origin is told nothing, but that there are such.
             #expect(try await server.get("/healthz")["access-control-allow-origin"] == nil)
+            #expect(try await server.stream().head["vary"] == "origin")
+            for path in ["/healthz", "/nowhere", "/groups/%00/messages"] {
+                #expect(try await server.get(path)["vary"] == "origin")
+            }
+            #expect(try await server.get("/healthz", ["Origin: https://other.org"])["vary"] == "origin")
+            #expect(try await server.request("OPTIONS", "*")["vary"] == "origin")
         }
     }
 
@@ -122,6 +134,7 @@ struct AccessTests {
                 #expect(response.status == 200)
                 #expect(response["access-control-allow-origin"] == "*")
                 #expect(response["access-control-allow-credentials"] == nil)
+                #expect(response["vary"] == "origin")
                 #expect(response["access-control-expose-headers"]?.contains("location") == true)
             }
         }
@@ -143,9 +156,26 @@ struct AccessTests {
             let methods = try #require(response["access-control-allow-methods"])
             for method in ["GET", "POST", "DELETE"] { #expect(methods.contains(method)) }
             let headers = try #require(response["access-control-allow-headers"])
-            for header in ["content-type", "last-event-id", "idempotency-key"] { #expect(headers.contains(header)) }
+            for header in [
+                "content-type", "last-event-id", "idempotency-key", "cache-control", "pragma", "x-requested-with",
+            ] { #expect(headers.contains(header)) }
             #expect(response["access-control-max-age"] != nil)
             #expect(response["content-length"] == nil)
+        }
+    }
+
+    @Test func `what else an answer depends on stays in its Vary`() async throws {
+        let router = Router(context: GatewayContext.self)
+        router.page("/page/", [.get: { _, _ in Response(status: .ok, headers: [.vary: "Cookie"]) }])
+        try await TestServer.run({ $0.allowedOrigins = ["https://example.org"] }, router: router) { server in
+            let response = try await server.get("/page/")
+            #expect(response.headers.filter { $0.name == "vary" }.map(\.value) == ["Cookie, origin"])
+        }
+    }
+
+    @Test func `a page without an origin is told what permits it`() async throws {
+        try await TestServer.run { server in
+            try expectProblem(try await server.get("/healthz", ["Origin: null"]), 403, "--allow-origin '*'")
         }
     }
 }

@@ -7,9 +7,8 @@ import Testing
 struct IncomingRequestTests {
     @Test(
         arguments: [
-            ("/a/b?c=d?e", "/a/b", "c=d?e"), ("/", "/", ""), ("/?", "/", ""), ("http://host:1/a?b", "/a", "b"),
-            ("http://host", "/", ""),
-            ("HTTPS://host?a=b", "/", "a=b"), ("*", "*", ""), ("//a", "//a", ""), ("/http://x", "/http://x", ""),
+            ("/a/b?c=d?e", "/a/b", "c=d?e"), ("/", "/", ""), ("/?", "/", ""), ("*", "*", ""), ("//a", "//a", ""),
+            ("/http://x", "/http://x", ""),
         ]
     )
     func `a target is cut into path and query`(uri: String, path: String, query: String) {

@@ -86,7 +86,6 @@ struct MalformedRequestTests {
             ("\r\nGET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n", 200),
             ("GET /healthz?a=%zz HTTP/1.1\r\nHost: localhost\r\nX: \u{E9}\u{FF}\r\n\r\n", 200),
             ("CONNECT localhost:80 HTTP/1.1\r\nHost: localhost\r\n\r\n", 404),
-            ("OPTIONS * HTTP/1.1\r\nHost: localhost\r\n\r\n", 404),
             ("GET /groups?after=%zz HTTP/1.1\r\nHost: localhost\r\n\r\n", 400),
         ]
     )
@@ -100,6 +99,15 @@ struct MalformedRequestTests {
             } else {
                 try expectProblem(response, status)
             }
+        }
+    }
+
+    @Test(arguments: ["/groups/b\u{FC}cher/events", "/groups?prefix=\u{E9}", "nowhere"])
+    func `an address that is no URL is told so`(target: String) async throws {
+        try await TestServer.run { server in
+            let connection = try await server.connect()
+            await connection.send("GET \(target) HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            try expectProblem(try await connection.response(), 400, "percent-encoded")
         }
     }
 }

@@ -65,7 +65,8 @@ struct MessageRoutesTests {
         arguments: [
             ("limit=-1", "1000"), ("limit=0", "1000"), ("limit=1001", "1000"), ("limit=x", "1000"), ("limit=", "1000"),
             ("limit=99999999999999999999", "1000"), ("after=x", "after='x'"), ("before=", "message id"),
-            ("since=yesterday", "10m"), ("after=EPOCH-1&before=EPOCH-2", "one of"),
+            ("since=yesterday", "10m"), ("since=2026-02-30T00:00:00Z", "2026-02-30"),
+            ("after=EPOCH-1&before=EPOCH-2", "one of"),
             ("since=all&before=EPOCH-2", "one of"),
             ("since=all&after=EPOCH-2", "one of"), ("after=%FF", "escape"),
         ]

@@ -29,6 +29,7 @@ struct StreamStartTests {
             Start("?since=10000d", position: 0),
             Start("?since=0s", position: 5),
             Start("?since=2020-01-31T12:00:00Z", position: 0),
+            Start("?since=2016-12-31t23:59:60z", position: 0),
             Start("?since=2020-01-31T12:00:00.123%2B01:00", position: 0),
             Start("?since=2099-01-31T12:00:00.000Z", position: 5),
             Start("?last=2", position: 3),
