@@ -58,13 +58,17 @@ public final class Gateway: Service {
         self.socket = socket
         self.streams = streams
         self.reserved = ReservedGroups(names: reserved)
-        shared = Shard.SharedState(counters: counters)
+        shared = Shard.SharedState(
+            counters: counters,
+            bodies: MemoryBudget(limit: configuration.maximumBodiesBytes),
+            answers: LargeAnswers(limit: configuration.maximumAnswerBytes)
+        )
         router.add(middleware: ProblemMiddleware())
         HealthRoutes.register(in: router)
-        MessageRoutes(log: log, reserved: self.reserved).register(in: router)
+        MessageRoutes(log: log, answers: shared.answers, reserved: self.reserved).register(in: router)
         GroupRoutes(log: log, subscribers: shared.subscribers, reserved: self.reserved).register(in: router)
         for stream in streams { router.resource(RouterPath(stream.path), onLoop: [.get, .head], [:]) }
-        MetricsRoutes(log: log, counters: shared.counters).register(in: router)
+        MetricsRoutes(log: log, shared: shared).register(in: router)
         responder = router.buildResponder()
     }
 
@@ -136,7 +140,8 @@ extension GatewayConfiguration {
             ("--inbox-size", inboxBytes), ("--connection-buffer-size", connectionBufferBytes),
             ("--max-pinned-size", pinnedBytes), ("--max-body-size", maximumBodyBytes ?? 1),
             ("--event-loops", eventLoops ?? 1), ("--max-batch-size", maximumBatchBytes),
-            ("--max-answers-size", maximumAnswerBytes),
+            ("--max-answers-size", maximumAnswerBytes), ("--max-bodies-size", maximumBodiesBytes),
+            ("--min-body-rate", minimumBodyRate),
             ("--max-batch-messages", maximumBatchMessages),
         ]
         for (option, value) in positive where value < 1 {

@@ -21,6 +21,8 @@ public struct GatewayConfiguration: Sendable {
     public var headTimeout = Duration.seconds(10)
     /// How long a client may pause within a request's body.
     public var bodyTimeout = Duration.seconds(30)
+    /// How many bytes a second a request's body must come with, over its whole time; `bodyTimeout` is allowed on top.
+    public var minimumBodyRate = 1 << 10
     /// How long a connection may wait between two requests.
     public var idleTimeout = Duration.seconds(75)
     /// The body of a publish as a form or JSON, in bytes; one that is the data itself is bound by the message size.
@@ -30,7 +32,11 @@ public struct GatewayConfiguration: Sendable {
     public var maximumBatchBytes = 16 << 20
     /// Messages that one `POST /messages` may hold: they are stored in one transaction, which others wait for.
     public var maximumBatchMessages = 10_000
-    /// Large answers (history) that wait for their sockets, in bytes, over all connections. Over it: 503.
+    /// The bodies of all requests together, in bytes, until they are published or answered. Over it: 503. Bodies of more
+    /// than 64 KiB may take three quarters of it.
+    public var maximumBodiesBytes = 256 << 20
+    /// Large answers (history) that wait for their sockets, in bytes, over all connections. Over it history gets a 503,
+    /// and nothing else does. Up to four that are being made come on top.
     public var maximumAnswerBytes = 64 << 20
     /// Groups that one stream may follow, at most 400.
     public var maximumGroupsPerStream = 100

@@ -85,6 +85,10 @@ struct AccessPolicy: Sendable {
 }
 
 extension HTTPRequestHead {
+    /// Whether its end is not certain: HTTP/1.0 knows no `Transfer-Encoding`, so what follows may be another request only to
+    /// one of those who pass it on (RFC 9112 §6.1).
+    var isMisframed: Bool { !usesHTTP11 && headers.contains(name: "transfer-encoding") }
+
     /// Whether the client speaks HTTP/1.1: knows chunks, keeps connections, must send `Host`.
     var usesHTTP11: Bool { version.major > 1 || version == .http1_1 }
 }

@@ -34,12 +34,16 @@ final class ConnectionHandler: ChannelDuplexHandler, RemovableChannelHandler {
     }
 
     private let services: ConnectionServices
+    private let peek: RequestLinePeek
     private var context: ChannelHandlerContext?
     private var state = State.idle
     /// Parts that came while a request was being answered.
     private var pipelined: Deque<HTTPServerRequestPart> = []
     private var isGoingOn = false
     private var isReadHeld = false
+    /// Whether the client has not taken its last answer yet: the next request waits for that, so that a connection never
+    /// holds more than one answer.
+    private var isFull = false
     private var failure: Problem?
     /// What works on a request that only reads.
     private var reading: Task<Void, Never>?
@@ -60,11 +64,12 @@ final class ConnectionHandler: ChannelDuplexHandler, RemovableChannelHandler {
     private var lastTaken = NIODeadline.distantPast
 
     /// What is read from a client after the last answer, at most.
-    private static let lingerBytes = 4 << 20
-    private static let lingerTime = TimeAmount.seconds(2)
+    private static let lingerBytes = 64 << 20
+    private static let lingerTime = TimeAmount.seconds(10)
 
-    init(services: ConnectionServices) {
+    init(services: ConnectionServices, peek: RequestLinePeek) {
         self.services = services
+        self.peek = peek
         deadline = .now() + services.limits.headTimeout
     }
 
@@ -91,7 +96,7 @@ final class ConnectionHandler: ChannelDuplexHandler, RemovableChannelHandler {
 
     func read(context: ChannelHandlerContext) {
         // Held back only once something waits: not to read, and to read again, costs two system calls a request.
-        if state.isResponding, !pipelined.isEmpty { isReadHeld = true } else { context.read() }
+        if state.isResponding || isFull, !pipelined.isEmpty { isReadHeld = true } else { context.read() }
     }
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
@@ -99,7 +104,7 @@ final class ConnectionHandler: ChannelDuplexHandler, RemovableChannelHandler {
             return context.fireUserInboundEventTriggered(event)
         }
         inputIsClosed = true
-        if !state.isResponding { closeWhenSent() }
+        if !state.isResponding, !isFull { closeWhenSent() }
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
@@ -118,7 +123,9 @@ final class ConnectionHandler: ChannelDuplexHandler, RemovableChannelHandler {
                     + "as %C3%BC for 'ü'."
             )
         case .some:
-            problem = Problem(.badRequest, "This is not an HTTP/1.1 request. Check the client, or the port.")
+            problem =
+                peek.problem()
+                ?? Problem(.badRequest, "This is not an HTTP/1.1 request. Check the client, or the port.")
         case nil where error is NIOHTTPDecoderError || error is ByteToMessageDecoderError:
             problem = Problem(.badRequest, "This is not an HTTP/1.1 request. Check the client, or the port.")
         case nil:
@@ -179,11 +186,19 @@ final class ConnectionHandler: ChannelDuplexHandler, RemovableChannelHandler {
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         let part = unwrapInboundIn(data)
         partsCame = true
-        if state.isResponding {
+        if state.isResponding || isFull {
             pipelined.append(part)
         } else {
             receive(part)
         }
+    }
+
+    func channelWritabilityChanged(context: ChannelHandlerContext) {
+        if isFull, context.channel.isWritable {
+            isFull = false
+            if case .idle = state { goOn() }
+        }
+        context.fireChannelWritabilityChanged()
     }
 
     func channelReadComplete(context: ChannelHandlerContext) {
@@ -201,9 +216,11 @@ final class ConnectionHandler: ChannelDuplexHandler, RemovableChannelHandler {
         case (.idle, .head(let head)):
             receive(head)
         case (.receiving(let request), .body(let bytes)):
-            deadline = .now() + services.limits.bodyTimeout
             guard request.problem == nil else { return }
-            do throws(Problem) { try request.take(bytes) } catch { refuse(error, request.head) }
+            do throws(Problem) { try request.take(bytes) } catch { return refuse(error, request.head) }
+            let limits = services.limits
+            let whole = limits.bodyTimeout + .seconds(Int64(request.received / limits.bodyRate))
+            deadline = min(.now() + limits.bodyTimeout, request.began + whole)
         case (.receiving(let request), .end):
             answer(request)
         default:
@@ -366,16 +383,20 @@ final class ConnectionHandler: ChannelDuplexHandler, RemovableChannelHandler {
         let isLast = inputIsClosed && pipelined.isEmpty && failure == nil
         let keepsAlive =
             request.isKeepAlive && !isClosing && !hasParserStopped && !isLast && answer.status != .contentTooLarge
+            && !request.isMisframed
         var bytes = services.head(of: answer, to: request, keepsAlive: keepsAlive)
         if request.method != .HEAD { bytes.writeImmutableBuffer(answer.body) }
-        let isLarge = bytes.readableBytes > ConnectionServices.largeAnswer
+        let isLarge = bytes.readableBytes >= LargeAnswers.leastBytes
         guard isLarge || !keepsAlive else {
             context.writeAndFlush(wrapOutboundOut(bytes), promise: nil)
             return finishRequest()
         }
         let written = context.writeAndFlush(wrapOutboundOut(bytes))
-        if isLarge { services.holdsAnswer(of: bytes.readableBytes, until: written) }
-        guard !keepsAlive else { return finishRequest() }
+        if let held = answer.held { written.whenComplete { _ in withExtendedLifetime(held) {} } }
+        guard !keepsAlive else {
+            isFull = !context.channel.isWritable
+            return finishRequest()
+        }
         let this = NIOLoopBound(self, eventLoop: context.eventLoop)
         state = .lingering
         deadline = .now() + Self.lingerTime
@@ -393,11 +414,16 @@ final class ConnectionHandler: ChannelDuplexHandler, RemovableChannelHandler {
     private func finishRequest() {
         state = .idle
         deadline = .now() + services.limits.idleTimeout
+        goOn()
+    }
+
+    private func goOn() {
         // An answer that is given at once comes back here: the loop below goes on then, not a deeper one.
         guard !isGoingOn else { return }
         isGoingOn = true
-        while !state.isResponding, let part = pipelined.popFirst() { receive(part) }
+        while !state.isResponding, !isFull, let part = pipelined.popFirst() { receive(part) }
         isGoingOn = false
+        guard !isFull else { return }
         switch state {
         case .idle, .receiving:
             if let failure { return refuse(failure, nil) }

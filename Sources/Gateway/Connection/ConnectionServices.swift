@@ -16,11 +16,12 @@ final class ConnectionServices {
         let headerBytes: Int
         let headTimeout: TimeAmount
         let bodyTimeout: TimeAmount
+        /// Bytes a second that a body must come with, over all of its time.
+        let bodyRate: Int
         let idleTimeout: TimeAmount
         let messageBytes: Int
         let bodyBytes: Int
         let batchBytes: Int
-        let answerBytes: Int
         let batchMessages: Int
         let groupsPerStream: Int
         /// Messages that `last` replays, at most.
@@ -65,12 +66,15 @@ final class ConnectionServices {
             target: target,
             route: route,
             bodyKind: bodyKind,
-            bodyLimit: bodyLimit(of: route, bodyKind)
+            bodyLimit: bodyLimit(of: route, bodyKind),
+            bodies: shard.shared.bodies,
+            began: shard.now
         )
         do throws(Problem) {
             if let targetProblem { throw targetProblem }
             try access.check(head)
-            if let expectation = head.headers.first(name: "expect"), expectation.lowercased() != "100-continue" {
+            for expectation in head.headers[canonicalForm: "expect"]
+            where !expectation.utf8.isEqual(ignoringCase: "100-continue".utf8) {
                 throw Problem(.expectationFailed, "The only expectation that is understood is 100-continue.")
             }
             try Self.checkCodings(head)
@@ -80,14 +84,6 @@ final class ConnectionServices {
                     .serviceUnavailable,
                     "Too many connections are open (--max-connections \(limits.connections)). Try again in a moment.",
                     headers: [.retryAfter: "5"]
-                )
-            }
-            if route == nil, head.method == .GET, counters.answerBytes.value > limits.answerBytes {
-                throw Problem(
-                    .serviceUnavailable,
-                    "Answers to other clients, who read slowly, fill the memory that they may take (--max-answers-size "
-                        + "\(limits.answerBytes)). Try again in a moment.",
-                    headers: [.retryAfter: "1"]
                 )
             }
             switch route {
@@ -145,13 +141,13 @@ final class ConnectionServices {
         complete: @escaping @Sendable (Answer) -> Void
     ) -> Task<Void, Never> {
         let responder = responder
-        let context = GatewayContext(source: ApplicationRequestContextSource(channel: channel, logger: logger))
-        let head = request.head
-        let body = request.body
+        var context = GatewayContext(source: ApplicationRequestContextSource(channel: channel, logger: logger))
+        context.held = BudgetShare(of: shard.shared.answers.budget)
+        let (head, body, routed) = (request.head, request.body, context)
         let client = ReadClient(channel)
         let work: @Sendable () async -> Void = {
             await ReadClient.$current.withValue(client) {
-                let answer = await Self.answer(head, body, context, responder)
+                let answer = await Self.answer(head, body, routed, responder)
                 if !Task.isCancelled { complete(answer) }
             }
         }
@@ -169,7 +165,9 @@ final class ConnectionServices {
                 head: try HTTPRequest(head, secure: false, splitCookie: false),
                 body: RequestBody(buffer: body)
             )
-            return try await Answer(collecting: responder.respond(to: request, context: context))
+            var answer = try await Answer(collecting: responder.respond(to: request, context: context))
+            answer.held = context.held
+            return answer
         } catch {
             return problem(error, head, context.logger).answer
         }
@@ -222,6 +220,7 @@ final class ConnectionServices {
                 context: pipeline.context(handlerType: ByteToMessageHandler<HTTPRequestDecoder>.self)
             )
             .cascade(to: nil)
+            try pipeline.removeHandler(context: pipeline.context(handlerType: RequestLinePeek.self)).cascade(to: nil)
             pipeline.removeHandler(context: context).cascade(to: nil)
         } catch {
             context.close(promise: nil)
@@ -265,14 +264,6 @@ final class ConnectionServices {
             head.add("Connection", "keep-alive")
         }
         return head.end()
-    }
-
-    /// From this size on answers are counted while they wait for their sockets.
-    static let largeAnswer = 64 << 10
-
-    func holdsAnswer(of bytes: Int, until written: EventLoopFuture<Void>) {
-        counters.answerBytes.add(bytes)
-        written.whenComplete { [counters] _ in counters.answerBytes.add(-bytes) }
     }
 
     /// Called about once a second.

@@ -18,25 +18,39 @@ final class IncomingRequest {
     /// Takes the body in the place of `body` where it is many messages.
     var batch: PublishBatch?
     let bodyLimit: Int
-    private var received = 0
+    /// How many bytes of the body have come.
+    private(set) var received = 0
+    /// When its head had come.
+    let began: NIODeadline
+    private let memory: BudgetShare
+    private let largeShare: Int
 
     init(
         head: HTTPRequestHead,
         target: RequestTarget,
         route: LoopRoute?,
         bodyKind: PublishRequest.BodyKind? = nil,
-        bodyLimit: Int
+        bodyLimit: Int,
+        bodies: MemoryBudget = MemoryBudget(limit: .max),
+        began: NIODeadline = .now()
     ) {
         (self.head, self.target, self.route) = (head, target, route)
         (self.bodyKind, self.bodyLimit) = (bodyKind, bodyLimit)
+        self.began = began
+        memory = BudgetShare(of: bodies)
+        largeShare = bodies.limit / 4 * 3
     }
 
     /// Takes a part of the body.
     ///
-    /// - Throws: ``Problem``: 413 over the limit; a line of a batch that is refused.
+    /// - Throws: ``Problem``: 413 over the limit, 503 where all requests together have too much; a line of a batch that is
+    ///   refused.
     func take(_ bytes: ByteBuffer) throws(Problem) {
         received += bytes.readableBytes
         guard received <= bodyLimit else { throw tooLarge }
+        // A quarter is left to small bodies: a crowd of large ones must not shut everybody out.
+        let isLarge = received > Self.smallBody
+        guard memory.take(bytes.readableBytes, ofShare: isLarge ? largeShare : nil) else { throw Self.noMemory }
         if batch != nil {
             try batch?.feed(bytes)
         } else if body.readableBytes == 0 {
@@ -46,16 +60,30 @@ final class IncomingRequest {
         }
     }
 
+    private static let smallBody = 64 << 10
+
+    private static let noMemory = Problem(
+        .serviceUnavailable,
+        "The bodies of all requests together fill the memory that they may take (--max-bodies-size). Nothing was stored. Send "
+            + "it again in a moment.",
+        headers: [.retryAfter: "1"]
+    )
+
     /// Whether a body follows (RFC 9112 §6.3).
     var announcesBody: Bool {
         head.headers.contains(name: "transfer-encoding")
             || head.headers.first(name: "content-length").map { $0 != "0" } ?? false
     }
 
-    var announcedBytes: Int? { head.headers.first(name: "content-length").flatMap { Int($0) } }
+    /// Nil where none is announced; `Int.max` for a number that is beyond that.
+    var announcedBytes: Int? {
+        guard let text = head.headers.first(name: "content-length")?.trimmed else { return nil }
+        if let bytes = Int(text) { return bytes }
+        return !text.isEmpty && text.utf8.allSatisfy { (0x30...0x39).contains($0) } ? .max : nil
+    }
 
     var expectsContinue: Bool {
-        head.usesHTTP11 && head.headers.first(name: "expect")?.lowercased() == "100-continue"
+        head.usesHTTP11 && head.headers.contains(name: "expect")
     }
 }
 

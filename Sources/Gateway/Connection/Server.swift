@@ -64,6 +64,7 @@ struct Server: Sendable {
             }
             let listener = try await bootstrap(group, loops, open, configuration).withBoundSocket(descriptor).get()
             for loop in loops { startTimers(of: loop, configuration) }
+            FreedMemory.watch(shared, on: listener.eventLoop)
             return Server(
                 port: listener.localAddress?.port ?? configuration.port,
                 listener: listener,
@@ -189,12 +190,14 @@ private final class OpenCount: Sendable {
         decoderLimits.maxHeaderFieldSize = services.limits.headerBytes
         decoderLimits.maxHeaderListSize = services.limits.headerBytes
         let pipeline = channel.pipeline.syncOperations
+        let peek = RequestLinePeek()
+        try pipeline.addHandler(peek)
         try pipeline.addHandler(
             ByteToMessageHandler(
                 HTTPRequestDecoder(leftOverBytesStrategy: .dropBytes, limitConfiguration: decoderLimits)
             )
         )
-        try pipeline.addHandler(ConnectionHandler(services: services))
+        try pipeline.addHandler(ConnectionHandler(services: services, peek: peek))
     }
 
     func whenNone(_ promise: EventLoopPromise<Void>) {
@@ -222,11 +225,11 @@ extension GatewayConfiguration {
             headerBytes: maximumHeaderBytes,
             headTimeout: TimeAmount(headTimeout),
             bodyTimeout: TimeAmount(bodyTimeout),
+            bodyRate: minimumBodyRate,
             idleTimeout: TimeAmount(idleTimeout),
             messageBytes: messageBytes,
             bodyBytes: maximumBodyBytes ?? 6 * messageBytes + 64 << 10,
             batchBytes: maximumBatchBytes,
-            answerBytes: maximumAnswerBytes,
             batchMessages: maximumBatchMessages,
             groupsPerStream: maximumGroupsPerStream,
             last: maximumLast,

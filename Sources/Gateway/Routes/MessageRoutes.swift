@@ -6,6 +6,7 @@ import NIOCore
 /// History, and single messages.
 struct MessageRoutes: Sendable {
     let log: MessageLog
+    let answers: LargeAnswers
     let reserved: ReservedGroups
 
     private static let defaultLimit = 100
@@ -15,15 +16,20 @@ struct MessageRoutes: Sendable {
     private static let maximumBytes = 4 << 20
 
     func register(in router: Router<GatewayContext>) {
-        router.resource("/groups/:group/messages", onLoop: [.post], [.get: { try await history($0, $1) }])
+        router.resource("/groups/:group/messages", onLoop: [.post], [.get: { request, context in try await large(context) { try await history(request, context) } }])
         router.resource(
             "/groups/:group/messages/:id",
             [
-                .get: { try await message($0, $1) },
+                .get: { request, context in try await large(context) { try await message(request, context) } },
                 .delete: { try await delete($0, $1) },
             ]
         )
         router.resource("/messages", onLoop: [.post], [:])
+    }
+
+    private func large(_ context: GatewayContext, _ make: () async throws -> Answer) async throws -> Answer {
+        guard let held = context.held else { return try await make() }
+        return try await answers.make(holding: held, make)
     }
 
     private func group(_ request: Request, _ context: GatewayContext) throws -> GroupName {
@@ -124,11 +130,15 @@ struct MessageRoutes: Sendable {
     private static func answer(_ page: LogPage) -> Answer {
         var body = ByteBuffer()
         body.writeString("{\"messages\":[")
-        for (index, message) in page.messages.enumerated() {
-            if index > 0 { body.writeString(",") }
-            body.writeJSON(message)
+        var count = 0
+        // Escapes can make six bytes of one: what is written counts, not what is stored.
+        while count < page.messages.count, count == 0 || body.readableBytes < maximumBytes {
+            if count > 0 { body.writeString(",") }
+            body.writeJSON(page.messages[count])
+            count += 1
         }
-        body.writeString("],\"has_more\":\(!page.isComplete)}\n")
+        let hasMore = count < page.messages.count || !page.isComplete
+        body.writeString("],\"has_more\":\(hasMore)}\n")
         return .json(.ok, body)
     }
 

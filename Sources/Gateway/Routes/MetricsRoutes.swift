@@ -5,7 +5,9 @@ import NIOCore
 /// The counters in Prometheus' text format.
 struct MetricsRoutes: Sendable {
     let log: MessageLog
-    let counters: Counters
+    let shared: Shard.SharedState
+
+    private var counters: Counters { shared.counters }
 
     func register(in router: Router<GatewayContext>) {
         router.resource("/metrics", [.get: { _, _ in answer }])
@@ -51,7 +53,8 @@ struct MetricsRoutes: Sendable {
                 counters.droppedReads.value
             ),
             ("pinned_bytes", .gauge, "Bytes that wait for slow sockets.", counters.pinnedBytes.value),
-            ("answer_bytes", .gauge, "Bytes of large answers that wait for slow clients.", counters.answerBytes.value),
+            ("answer_bytes", .gauge, "Bytes of large answers that wait for slow clients.", shared.answers.budget.used),
+            ("request_body_bytes", .gauge, "Bodies of requests in memory.", shared.bodies.used),
             ("recent_bytes", .gauge, "Recent messages in memory.", counters.recentBytes.value),
             ("recent_evictions_total", .counter, "Recent messages that left memory.", counters.recentEvictions.value),
             (

@@ -38,8 +38,6 @@ public final class Counters: Sendable {
     public let recentBytes = Atomic<Int>(0)
     /// Recent messages that left memory for newer ones.
     public let recentEvictions = Atomic<Int>(0)
-    /// Bytes of large answers that wait for their sockets.
-    public let answerBytes = Atomic<Int>(0)
     /// Connections refused over the limit.
     public let refusedConnections = Atomic<Int>(0)
     /// Publishes over HTTP that were stored; many messages at once are one.

@@ -49,6 +49,9 @@ final class Shard {
         let counters: Counters
         let subscribers = Subscribers()
         let outside = OutsideWork()
+        /// The bodies of all requests.
+        var bodies = MemoryBudget(limit: .max)
+        var answers = LargeAnswers(limit: .max)
     }
 
     init(eventLoop: any EventLoop, log: MessageLog, settings: StreamSettings, shared: SharedState, logger: Logger) {

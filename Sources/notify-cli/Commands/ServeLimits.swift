@@ -40,6 +40,14 @@ struct ServeLimits: ParsableArguments {
 
     @Option(
         help: """
+            The bodies of all requests together, in bytes, until they are answered (default: 256MiB). \
+            NOTIFY_MAX_BODIES_SIZE.
+            """
+    )
+    var maxBodiesSize: String?
+
+    @Option(
+        help: """
             History that waits for slow clients, in bytes, over all connections (default: 64MiB). \
             NOTIFY_MAX_ANSWERS_SIZE.
             """
@@ -81,6 +89,14 @@ struct ServeLimits: ParsableArguments {
 
     @Option(parsing: .unconditional, help: "Pause allowed within a request's body (default: 30s). NOTIFY_BODY_TIMEOUT.")
     var bodyTimeout: String?
+
+    @Option(
+        help: """
+            Bytes a second that a request's body must come with over its whole time; --body-timeout is allowed on top \
+            (default: 1KiB). NOTIFY_MIN_BODY_RATE.
+            """
+    )
+    var minBodyRate: String?
 
     @Option(
         parsing: .unconditional,
@@ -128,6 +144,8 @@ struct ServeLimits: ParsableArguments {
         set(\.maximumBodyBytes, try settings.bytes(.maxBodySize, option: maxBodySize))
         set(\.maximumBatchBytes, try settings.bytes(.maxBatchSize, option: maxBatchSize, in: 1...Int.max))
         set(\.maximumBatchMessages, try settings.int(.maxBatchMessages, option: maxBatchMessages, in: 1...1_000_000))
+        set(\.maximumBodiesBytes, try settings.bytes(.maxBodiesSize, option: maxBodiesSize))
+        set(\.minimumBodyRate, try settings.bytes(.minBodyRate, option: minBodyRate))
         set(\.maximumAnswerBytes, try settings.bytes(.maxAnswersSize, option: maxAnswersSize, in: 1...Int.max))
         set(\.maximumGroupsPerStream, try settings.int(.maxGroupsPerStream, option: maxGroupsPerStream, in: 1...400))
         set(\.maximumLast, try settings.int(.maxLast, option: maxLast, in: 1...1_000_000_000))

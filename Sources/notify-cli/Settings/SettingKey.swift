@@ -15,6 +15,7 @@ enum SettingKey: String, CaseIterable {
     case maxBodySize = "max-body-size"
     case maxBatchSize = "max-batch-size"
     case maxBatchMessages = "max-batch-messages"
+    case maxBodiesSize = "max-bodies-size"
     case maxAnswersSize = "max-answers-size"
     case maxGroupsPerStream = "max-groups-per-stream"
     case maxLast = "max-last"
@@ -25,6 +26,7 @@ enum SettingKey: String, CaseIterable {
     case maxPinnedSize = "max-pinned-size"
     case headTimeout = "head-timeout"
     case bodyTimeout = "body-timeout"
+    case minBodyRate = "min-body-rate"
     case idleTimeout = "idle-timeout"
     case stallTimeout = "stall-timeout"
     case heartbeat, retry, grace
