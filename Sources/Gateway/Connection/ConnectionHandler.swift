@@ -45,7 +45,7 @@ final class ConnectionHandler: ChannelDuplexHandler, RemovableChannelHandler {
     /// holds more than one answer.
     private var isFull = false
     private var failure: Problem?
-    /// What works on a request that only reads.
+    /// What works on a request that only reads, or asks for a stream.
     private var reading: Task<Void, Never>?
     private var inputIsClosed = false
     /// Whether it came when there were too many already. Those that were there before are not refused for it.
@@ -257,8 +257,11 @@ final class ConnectionHandler: ChannelDuplexHandler, RemovableChannelHandler {
             openStream(request, nil, context)
         case .granted:
             let this = NIOLoopBound((handler: self, request: request), eventLoop: context.eventLoop)
-            services.grant(request) { grant in
-                this.eventLoop.execute { this.value.handler.open(this.value.request, grant) }
+            reading = services.grant(request, context.channel) { grant in
+                this.eventLoop.execute {
+                    this.value.handler.reading = nil
+                    this.value.handler.open(this.value.request, grant)
+                }
             }
         case .publish(let group):
             publish(request, to: group, context)

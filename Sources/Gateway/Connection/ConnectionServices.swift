@@ -173,20 +173,30 @@ final class ConnectionServices {
         }
     }
 
-    /// Asks an application for a stream. `complete` is called once, on any thread.
-    func grant(_ request: IncomingRequest, complete: @escaping @Sendable (Result<StreamGrant, Problem>) -> Void) {
+    /// Asks an application for a stream. `complete` is called once, on any thread; not at all where the work is cancelled.
+    ///
+    /// - Returns: What works on it; nil where there is nothing to ask.
+    func grant(
+        _ request: IncomingRequest,
+        _ channel: any Channel,
+        complete: @escaping @Sendable (Result<StreamGrant, Problem>) -> Void
+    ) -> Task<Void, Never>? {
         guard case .granted(let path) = request.route, let route = limits.streams[path] else {
-            return complete(.failure(Problem(.notFound, "There is no stream here.")))
+            complete(.failure(Problem(.notFound, "There is no stream here.")))
+            return nil
         }
-        let (head, logger) = (request.head, logger)
+        let (head, logger, client) = (request.head, logger, ReadClient(channel))
         let work: @Sendable () async -> Void = {
-            do {
-                complete(.success(try await route.grant(HTTPRequest(head, secure: false, splitCookie: false))))
-            } catch {
-                complete(.failure(Self.problem(error, head, logger)))
+            let grant: Result<StreamGrant, Problem> = await ReadClient.$current.withValue(client) {
+                do {
+                    return .success(try await route.grant(HTTPRequest(head, secure: false, splitCookie: false)))
+                } catch {
+                    return .failure(Self.problem(error, head, logger))
+                }
             }
+            if !Task.isCancelled { complete(grant) }
         }
-        shard.shared.outside.run(work)
+        return shard.shared.outside.run(work)
     }
 
     private static func problem(_ error: any Error, _ head: HTTPRequestHead, _ logger: Logger) -> Problem {

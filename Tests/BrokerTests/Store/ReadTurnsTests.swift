@@ -19,8 +19,11 @@ struct ReadTurnsTests {
             gate.wait()
         }
 
-        func have(begun count: Int) async {
-            while begun.load(ordering: .relaxed) < count { await Task.yield() }
+        func have(begun count: Int) async throws {
+            while begun.load(ordering: .relaxed) < count {
+                try Task.checkCancellation()
+                await Task.yield()
+            }
         }
 
         func release(_ count: Int) {
@@ -28,8 +31,11 @@ struct ReadTurnsTests {
         }
     }
 
-    private func waiting(_ count: Int, _ store: SQLiteMessageStore) async {
-        while store.waitingReads != count { await Task.yield() }
+    private func waiting(_ count: Int, _ store: SQLiteMessageStore) async throws {
+        while store.waitingReads != count {
+            try Task.checkCancellation()
+            await Task.yield()
+        }
     }
 
     @Test func `what is near the head is read while long reads hold their connections`() async throws {
@@ -39,12 +45,13 @@ struct ReadTurnsTests {
                 for number in 0..<5 { try await log.publish(.test("\(number)")) }
                 let held = HeldReads()
                 try await withThrowingTaskGroup(of: Void.self) { tasks in
+                    defer { held.release(2) }
                     for _ in 0..<2 { tasks.addTask { try await store.readTables(.long) { _ in held.hold() } } }
-                    await held.have(begun: 2)
+                    try await held.have(begun: 2)
                     for _ in 0..<20 {
                         tasks.addTask { _ = try await store.position(of: .all, in: [.test], through: 5) }
                     }
-                    await waiting(20, store)
+                    try await waiting(20, store)
                     let page = try await store.messages(
                         of: [.test],
                         after: 3,
@@ -55,10 +62,8 @@ struct ReadTurnsTests {
                     #expect(page.messages.map(\.text) == ["3", "4"])
                     #expect(try await store.group(.test)?.messages == 5)
                     #expect(store.waitingReads == 20)
-                    held.release(2)
-                    try await tasks.waitForAll()
                 }
-                #expect(store.waitingReads == 0)
+                try await waiting(0, store)
             }
         }
     }
@@ -78,9 +83,10 @@ struct ReadTurnsTests {
                 let queued = (0..<10).map { _ in
                     Task { try await store.position(of: .all, in: [.test], through: 5) }
                 }
-                await waiting(10, store)
+                defer { for task in running { task.cancel() } }
+                try await waiting(10, store)
                 for task in queued { task.cancel() }
-                await waiting(0, store)
+                try await waiting(0, store)
                 for task in queued { await #expect(throws: BrokerError.self) { try await task.value } }
                 for task in running { task.cancel() }
                 for task in running { await #expect(throws: BrokerError.self) { try await task.value } }
