@@ -36,7 +36,7 @@ public struct GatewayConfiguration: Sendable {
     /// than 64 KiB may take three quarters of it.
     public var maximumBodiesBytes = 256 << 20
     /// Large answers (history) that wait for their sockets, in bytes, over all connections. Over it history gets a 503,
-    /// and nothing else does. Up to four that are being made come on top.
+    /// and nothing else does.
     public var maximumAnswerBytes = 64 << 20
     /// Groups that one stream may follow, at most 400.
     public var maximumGroupsPerStream = 100

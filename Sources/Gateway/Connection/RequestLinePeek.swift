@@ -41,7 +41,10 @@ final class RequestLinePeek: ChannelInboundHandler, RemovableChannelHandler {
         }
         return line.isKnownMethod
             ? nil
-            : Problem(.notImplemented, "The method \(line.method.quotedForPeople) is not known here. Check its spelling.")
+            : Problem(
+                .notImplemented,
+                "The method \(line.method.quotedForPeople) is not known here. Check its spelling."
+            )
     }
 
     /// A request line (RFC 9112 §3) at the beginning of what was read.
@@ -63,7 +66,8 @@ final class RequestLinePeek: ChannelInboundHandler, RemovableChannelHandler {
             // " HTTP/1.1" ends it.
             let version = line.suffix(9)
             guard version.count == 9, version.starts(with: " HTTP/".utf8), version[version.startIndex + 7] == 0x2E,
-                let major = Self.digit(version[version.startIndex + 6]), let minor = Self.digit(version[version.endIndex - 1]),
+                let major = Self.digit(version[version.startIndex + 6]),
+                let minor = Self.digit(version[version.endIndex - 1]),
                 let space = line.firstIndex(of: UInt8(ascii: " ")), space < version.startIndex,
                 let method = String(validating: line[..<space], as: UTF8.self), Self.isToken(line[..<space])
             else { return nil }

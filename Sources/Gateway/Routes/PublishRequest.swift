@@ -67,10 +67,7 @@ struct PublishRequest {
     init(_ request: Input) throws(Problem) {
         let query = try request.target.fields()
         try QueryParameters.publish.check(query)
-        // One without a value is none, as a form's field without one.
-        func parameter(_ name: String) -> String? {
-            query.last { $0.name == name }.flatMap { $0.value.isEmpty && name != "persist" ? nil : $0.value }
-        }
+        func parameter(_ name: String) -> String? { query.last { $0.name == name }?.value }
         switch parameter("persist") {
         case nil, "true": isStored = true
         case "false": isStored = false

@@ -31,6 +31,7 @@ final class ShardInbox: ChannelSink {
         var contents = Contents()
         var isScheduled = false
         var needsWaking = false
+        var isStopped = false
         var drain: (@Sendable () -> Void)?
         var layerDidClose: (@Sendable () -> Void)?
 
@@ -66,6 +67,7 @@ final class ShardInbox: ChannelSink {
     /// Nothing is put onto the loop any more once this has returned and ``OutsideWork`` has ended.
     func stop() {
         state.withLock { state in
+            state.isStopped = true
             state.drain = nil
             state.layerDidClose = nil
             state.contents = Contents()
@@ -111,7 +113,7 @@ final class ShardInbox: ChannelSink {
     func remove(_ removals: [Removal]) {
         let size = 200 + removals.count * MemoryLayout<Removal>.stride
         state.withLock { state in
-            guard state.drain != nil else { return }
+            guard !state.isStopped else { return }
             state.add(.removals(removals), size, maximumBytes)
         }
         deliveriesDidEnd()

@@ -23,16 +23,17 @@ enum FieldParameters {
 
     private typealias Bytes = Substring.UTF8View.SubSequence
 
-    private static func token(_ bytes: inout Bytes) -> String {
+    private static func token(_ bytes: inout Bytes) -> String? {
         String(Substring(take(from: &bytes) { $0 != UInt8(ascii: ";") }).trimmed)
     }
 
     /// A quoted string without its quotes. A backslash stands for the quote or backslash that follows; before anything else
-    /// it is a character, as browsers write it in paths.
-    private static func quoted(_ bytes: inout Bytes) -> String {
+    /// it is a character, as browsers write it in paths. Nil where it does not end.
+    private static func quoted(_ bytes: inout Bytes) -> String? {
         bytes.removeFirst()
         var value: [UInt8] = []
-        while let byte = bytes.popFirst(), byte != UInt8(ascii: "\"") {
+        while let byte = bytes.popFirst() {
+            if byte == UInt8(ascii: "\"") { return String(decoding: value, as: UTF8.self) }
             if byte == UInt8(ascii: "\\"), let next = bytes.first, next == byte || next == UInt8(ascii: "\"") {
                 value.append(next)
                 bytes.removeFirst()
@@ -40,7 +41,7 @@ enum FieldParameters {
                 value.append(byte)
             }
         }
-        return String(decoding: value, as: UTF8.self)
+        return nil
     }
 
     private static func take(from bytes: inout Bytes, while isTaken: (UInt8) -> Bool) -> Bytes {

@@ -8,12 +8,10 @@ struct MalformedRequestTests {
         "garbage\r\n\r\n",
         "\u{16}\u{3}\u{1}\u{2}\u{0}\u{1}\u{0}\u{1}\u{FC}\u{3}\u{3}",  // a TLS client hello
         "GET\r\n\r\n",
-        "GET / HTTP/2.0\r\nHost: localhost\r\n\r\n",
-        "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
         "GET / HTTP/1.1\r\nHost localhost\r\n\r\n",
         "GET / HTTP/1.1\r\nHost: localhost\r\nBad Name: x\r\n\r\n",
         "GET / HTTP/1.1\r\nHost: localhost\r\n folded: x\r\n\r\n",
-        "BREW / HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        "B(R)EW / HTTP/1.1\r\nHost: localhost\r\n\r\n",
         "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: x\r\n\r\n",
         "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: -1\r\n\r\n",
         "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
@@ -22,6 +20,41 @@ struct MalformedRequestTests {
         "POST / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n",
         "SSH-2.0-OpenSSH_9.6\r\n",
     ]
+
+    /// Requests that are one, but not of a kind that is known here.
+    static let unknown: [(request: String, status: Int, word: String)] = [
+        ("GET / HTTP/2.0\r\nHost: localhost\r\n\r\n", 505, "HTTP/1.1"),
+        ("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505, "HTTP/1.1"),
+        ("GET / HTTP/3.1\r\nHost: localhost\r\n\r\n", 505, "HTTP/3"),
+        ("BREW / HTTP/1.1\r\nHost: localhost\r\n\r\n", 501, "'BREW'"),
+        ("get /groups HTTP/1.1\r\nHost: localhost\r\n\r\n", 501, "'get'"),
+    ]
+
+    @Test(arguments: unknown)
+    func `an unknown method is 501, an unknown version 505`(request: String, status: Int, word: String) async throws {
+        try await TestServer.run { server in
+            for first in ["", TestServer.text("GET", "/healthz")] {
+                let connection = try await server.connect()
+                await connection.send(first)
+                if !first.isEmpty { #expect(try await connection.response().status == 200) }
+                await connection.send(request)
+                let response = try await connection.response()
+                try expectProblem(response, status, word)
+                #expect(response.closes)
+                #expect(try await connection.end().isEmpty)
+            }
+        }
+    }
+
+    @Test func `a later minor version is answered as 1_1`() async throws {
+        try await TestServer.run { server in
+            let connection = try await server.connect()
+            await connection.send("GET /healthz HTTP/1.2\r\nHost: localhost\r\n\r\n")
+            let response = try await connection.response()
+            #expect(response.status == 200)
+            #expect(!response.closes)
+        }
+    }
 
     @Test(arguments: requests)
     func `is 400, and the connection ends`(request: String) async throws {
