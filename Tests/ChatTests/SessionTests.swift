@@ -32,7 +32,7 @@ import Testing
 
     @Test func `an origin that is allowed by its name is the pages' own, and binds the cookie to TLS`() async throws {
         try await ChatServer.run {
-            $0.origins = ["*", "https://Example.org"]
+            $0.origins = ["*", "HTTPS://Example.org:443"]
         } _: { server in
             let proxied: HTTPHeaders = ["Origin": "https://example.org", "X-Forwarded-Proto": "http"]
             let browser = server.browser()
