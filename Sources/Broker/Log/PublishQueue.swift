@@ -1,3 +1,4 @@
+import DequeModule
 import NIOCore
 
 /// What waits for the writer: batches form here while the one before them commits (group commit).
@@ -19,6 +20,9 @@ struct PublishQueue<Reply> {
     static var batchMessages: Int { 1000 }
     static var batchBytes: Int { 4 << 20 }
 
+    /// Somebody who waits until those before it are answered.
+    typealias Waiter = CheckedContinuation<Void, Never>
+
     enum AddAction {
         /// The writer was idle: call the store's `append`.
         case startWriter
@@ -26,10 +30,15 @@ struct PublishQueue<Reply> {
         case wait
     }
 
-    private var waiting: [Publish] = []
-    /// Index of the first in `waiting` that no batch has taken.
-    private var first = 0
+    /// What a batch takes leaves it at once: under load it may never be empty, and what stayed would stay for ever.
+    private var waiting: Deque<Publish> = []
+    /// The most that waited since `waiting` was last empty, which is what it has room for.
+    private var peak = 0
     private var committing: [Publish] = []
+    /// How many publishes batches have taken, and how many of them have been answered.
+    private var (taken, answered) = (0, 0)
+    /// Those who wait until so many are answered.
+    private var waiters: [(target: Int, wakeUp: Waiter)] = []
     private var isWriting = false
     private var isClosed = false
     private(set) var bytes = 0
@@ -42,7 +51,7 @@ struct PublishQueue<Reply> {
 
     var isIdle: Bool { !isWriting }
     /// Publishes that no commit has taken yet.
-    var depth: Int { waiting.count - first }
+    var depth: Int { waiting.count }
 
     /// - Throws: ``BrokerError``: `closed` after ``close()``, `overloaded` over the bound.
     mutating func add(_ draft: MessageDraft, reply: Reply) throws(BrokerError) -> AddAction {
@@ -81,30 +90,31 @@ struct PublishQueue<Reply> {
         return .startWriter
     }
 
-    /// The next batch; nil if nothing waits: the writer is idle from then on.
+    /// The next batch; nil if nothing waits: the writer is idle from then on. Those of the batch before have been
+    /// answered by now.
     mutating func takeBatch() -> AppendBatch? {
-        guard first < waiting.count else {
-            waiting.removeAll(keepingCapacity: waiting.capacity <= Self.batchMessages)
-            first = 0
+        answered = taken
+        guard !waiting.isEmpty else {
+            // Room for a flood of publishes is given back; room for a usual batch is kept.
+            if peak > Self.batchMessages { waiting = [] }
+            peak = 0
             isWriting = false
             return nil
         }
+        peak = max(peak, waiting.count)
         var size = 0
-        var end = first
+        var end = 0
         var units: [Range<Int>] = []
         while end < waiting.count {
             let next = end + waiting[end].count
             for index in end..<next { size += waiting[index].draft.data.readableBytes }
-            guard end == first || (next - first <= Self.batchMessages && size <= Self.batchBytes) else { break }
-            if next - end > 1 { units.append((end - first)..<(next - first)) }
+            guard end == 0 || (next <= Self.batchMessages && size <= Self.batchBytes) else { break }
+            if next - end > 1 { units.append(end..<next) }
             end = next
         }
-        committing = Array(waiting[first..<end])
-        first = end
-        if first == waiting.count {
-            waiting.removeAll(keepingCapacity: true)
-            first = 0
-        }
+        committing = Array(waiting.prefix(end))
+        waiting.removeFirst(end)
+        taken += end
         return AppendBatch(drafts: committing.map(\.draft), units: units)
     }
 
@@ -113,6 +123,21 @@ struct PublishQueue<Reply> {
         defer { committing = [] }
         for publish in committing { bytes -= Self.cost(of: publish.draft) }
         return committing
+    }
+
+    /// - Returns: Whether there is something to wait for.
+    mutating func wait(_ waiter: Waiter) -> Bool {
+        guard isWriting else { return false }
+        waiters.append((taken + waiting.count, waiter))
+        return true
+    }
+
+    /// Those who need not wait any more. To be asked after each ``takeBatch()``.
+    mutating func takeServedWaiters() -> [Waiter] {
+        guard !waiters.isEmpty else { return [] }
+        let served = waiters.filter { $0.target <= answered }.map(\.wakeUp)
+        waiters.removeAll { $0.target <= answered }
+        return served
     }
 
     mutating func close() {

@@ -111,4 +111,37 @@ struct PublishQueueTests {
         #expect(queue.bytes == 0)
         #expect(Self.texts(queue.takeBatch()) == nil)
     }
+
+    private final class Token: Sendable {}
+
+    /// Publishers that never stop: the queue is never seen empty.
+    @Test func `what a batch took is let go, also while others always wait`() throws {
+        var queue = PublishQueue<Token>(maximumBytes: .max)
+        weak var given: Token?
+        do {
+            let token = Token()
+            given = token
+            _ = try queue.add(.test("first"), reply: token)
+        }
+        for _ in 0..<(3 * Queue.batchMessages) { _ = try queue.add(.test("more"), reply: Token()) }
+        #expect(queue.takeBatch() != nil)
+        #expect(given != nil)
+        #expect(queue.finishBatch().count == Queue.batchMessages)
+        #expect(queue.depth > 0)
+        #expect(given == nil)
+    }
+
+    @Test func `batches and their units are right while the queue is never empty`() throws {
+        var queue = Queue(maximumBytes: .max)
+        _ = try queue.add(.test("0"), reply: 0)
+        for number in 1...50 {
+            _ = try queue.add(together: [.test("\(number)a"), .test("\(number)b")], reply: number)
+            let batch = queue.takeBatch()
+            _ = try queue.add(.test("\(number)"), reply: number)
+            #expect(queue.depth == 1)
+            #expect(Self.texts(batch) == ["\(number - 1)", "\(number)a", "\(number)b"])
+            #expect(batch?.units == [1..<3])
+            #expect(queue.finishBatch().map(\.reply) == [number - 1, number, nil])
+        }
+    }
 }
