@@ -37,7 +37,7 @@ public final class MessageLog: Sendable {
     public let configuration: Configuration
     private let queue: Mutex<PublishQueue<PublishReply>>
     private let frontierSequence: Mutex<Int64>
-    let removalObservers = Mutex<[@Sendable ([Removal]) -> Void]>([])
+    let removalObservers = Mutex(RemovalObservers())
 
     /// - Throws: ``BrokerError`` if the store cannot be read.
     public init(
@@ -176,9 +176,19 @@ public final class MessageLog: Sendable {
 
     private func startWriter() {
         store.append(
-            next: { self.queue.withLock { $0.takeBatch() } },
+            next: { self.nextBatch() },
             committed: { self.handOver($0) }
         )
+    }
+
+    /// The store asks for it when the batch before has been handed over and answered.
+    private func nextBatch() -> AppendBatch? {
+        let (batch, done) = queue.withLock { queue in
+            let batch = queue.takeBatch()
+            return (batch, queue.takeServedWaiters())
+        }
+        for waiter in done { waiter.resume() }
+        return batch
     }
 
     /// Runs on the store's writer, batch after batch, so ids reach the layer in their order.
@@ -218,8 +228,19 @@ public final class MessageLog: Sendable {
         }
     }
 
-    /// Refuses further publishes; those that wait are still committed and answered.
+    // MARK: Closing
+
+    /// Refuses further publishes. Those that wait are still committed and answered: ``MessageStore/close()`` waits for
+    /// them. So the order of an end is: stop what publishes and sweeps, close the log, close the store.
     public func close() {
         queue.withLock { $0.close() }
+    }
+
+    /// Waits until every publish that was taken before this call has been committed, or has failed, and its answer is on
+    /// its way to its event loop. Later publishes are not waited for.
+    public func waitForPublishes() async {
+        await withCheckedContinuation { (waiter: CheckedContinuation<Void, Never>) in
+            if !queue.withLock({ $0.wait(waiter) }) { waiter.resume() }
+        }
     }
 }

@@ -26,8 +26,12 @@ extension MessageLog {
     /// Messages whose `ttl` has ended are not told: ``Message/expiresAt`` tells it, and earlier.
     ///
     /// - Parameter observer: Called on any thread, sometimes on several at once. It must not wait.
-    public func observeRemovals(_ observer: @escaping @Sendable ([Removal]) -> Void) {
-        removalObservers.withLock { $0.append(observer) }
+    /// - Returns: What ends it. The log keeps the observer until ``RemovalObservation/cancel()``, also where this is
+    ///   dropped.
+    @discardableResult
+    public func observeRemovals(_ observer: @escaping @Sendable ([Removal]) -> Void) -> RemovalObservation {
+        let number = removalObservers.withLock { $0.insert(observer) }
+        return RemovalObservation { [weak self] in self?.removalObservers.withLock { $0.remove(number) } }
     }
 
     /// Deletes one message, from history and every later replay. Its id is never used again.
@@ -65,6 +69,39 @@ extension MessageLog {
 
     private func tell(_ removals: [Removal]) {
         guard !removals.isEmpty else { return }
-        for observer in removalObservers.withLock({ $0 }) { observer(removals) }
+        for observer in removalObservers.withLock({ $0.all }) { observer(removals) }
+    }
+}
+
+/// That somebody is told of removals, until it is cancelled.
+public struct RemovalObservation: Sendable {
+    private let end: @Sendable () -> Void
+
+    init(end: @escaping @Sendable () -> Void) {
+        self.end = end
+    }
+
+    /// Ends it, and lets go of the observer. A call that is under way on another thread may still come to its end. A
+    /// second time nothing happens.
+    public func cancel() {
+        end()
+    }
+}
+
+/// Who is told of removals, in the order in which they came.
+struct RemovalObservers {
+    private var observers: [(number: Int, observer: @Sendable ([Removal]) -> Void)] = []
+    private var last = 0
+
+    var all: [@Sendable ([Removal]) -> Void] { observers.map(\.observer) }
+
+    mutating func insert(_ observer: @escaping @Sendable ([Removal]) -> Void) -> Int {
+        last += 1
+        observers.append((last, observer))
+        return last
+    }
+
+    mutating func remove(_ number: Int) {
+        observers.removeAll { $0.number == number }
     }
 }

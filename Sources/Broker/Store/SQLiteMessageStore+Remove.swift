@@ -1,4 +1,5 @@
 import GRDB
+import Synchronization
 
 extension SQLiteMessageStore {
     public func delete(_ sequence: Int64, in group: GroupName) async throws(BrokerError) -> Bool {
@@ -109,24 +110,46 @@ extension SQLiteMessageStore {
         ).execute(arguments: ["removed": removed, "bytes": bytes, "row": row])
     }
 
-    /// One transaction between two batches of publishes.
+    /// One transaction between two batches of publishes. It comes to its end also where the task is cancelled: it is
+    /// short, and whoever asked for it must learn what became of it.
     func write<Value: Sendable>(
         _ body: @escaping @Sendable (Database) throws -> Value
     ) async throws(BrokerError) -> Value {
+        guard beginWrite() else { throw Self.closedError }
+        defer { endWrite() }
         do {
-            return try await database.writeWithoutTransaction { db in
-                var value: Value?
-                try db.inTransaction(.immediate) {
-                    value = try body(db)
-                    return .commit
+            return try await withCheckedThrowingContinuation { done in
+                database.asyncWriteWithoutTransaction { db in
+                    done.resume(with: Result { try self.transaction(body, db) })
                 }
-                self.recordCommit()
-                self.checkpointIfNeeded(db)
-                guard let value else { throw DatabaseError(resultCode: .SQLITE_ABORT) }
-                return value
             }
         } catch {
             throw SQLiteFailure.changing(error)
         }
+    }
+
+    private func transaction<Value>(_ body: (Database) throws -> Value, _ db: Database) throws -> Value {
+        var value: Value?
+        try db.inTransaction(.immediate) {
+            value = try body(db)
+            return .commit
+        }
+        recordCommit()
+        checkpointIfNeeded(db)
+        guard let value else { throw DatabaseError(resultCode: .SQLITE_ABORT) }
+        return value
+    }
+
+    /// - Returns: False where the store is being closed. Otherwise ``endWrite()`` has to follow.
+    func beginWrite() -> Bool {
+        writes.withLock { $0.begin() }
+    }
+
+    func endWrite() {
+        for close in writes.withLock({ $0.end() }) { close.resume() }
+    }
+
+    static var closedError: BrokerError {
+        BrokerError(.closed, "The database is being closed, for the server is stopping: send it again in a moment.")
     }
 }

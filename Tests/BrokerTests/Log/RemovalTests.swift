@@ -28,6 +28,43 @@ struct RemovalTests {
         }
     }
 
+    @Test func `an observer that was taken back is told nothing more, and is let go`() async throws {
+        try await StoreFolder.with { folder in
+            try await folder.run { log in
+                for number in 1...5 { _ = try await log.publish(.test("\(number)")) }
+                let others = TestRecord<Removal>()
+                weak var held: TestRecord<Removal>?
+                let observation: RemovalObservation
+                do {
+                    let told = TestRecord<Removal>()
+                    held = told
+                    observation = log.observeRemovals { told.append($0) }
+                }
+                log.observeRemovals { others.append($0) }
+                try await log.delete(1, in: .test)
+                #expect(held?.all == [.message(1, in: .test)])
+                observation.cancel()
+                observation.cancel()
+                #expect(held == nil)
+                try await log.delete(2, in: .test)
+                #expect(others.all == [.message(1, in: .test), .message(2, in: .test)])
+            }
+        }
+    }
+
+    @Test func `a deletion whose task is cancelled comes to its end`() async throws {
+        try await Self.run { log, told in
+            let deletion = Task {
+                withUnsafeCurrentTask { $0?.cancel() }
+                return try await log.delete(3, in: .test)
+            }
+            let wasThere = try await deletion.value
+            #expect(wasThere)
+            #expect(told() == [.message(3, in: .test)])
+            #expect(try await log.texts() == ["1", "2", "4", "5"])
+        }
+    }
+
     @Test func `a purge is told, and is a gap`() async throws {
         try await Self.run { log, told in
             try await log.purge(.test, through: 3)
