@@ -46,7 +46,7 @@ public protocol ChannelLayer: Sendable {
     func groupDiscard(_ channel: ChannelName, from group: GroupName)
 
     /// Makes a sink a member of a group, until it is discarded: the memberships of sinks never expire. The layer keeps
-    /// the sink alive. Does nothing if it is a member already, and after ``close()``.
+    /// the sink alive. Does nothing if it is a member already. After ``close()`` the sink is only told so.
     func groupAdd(_ sink: any ChannelSink, to group: GroupName)
 
     /// Takes a sink out of a group. Once this has returned, the sink gets no further message of the group.
@@ -68,11 +68,15 @@ public protocol ChannelLayer: Sendable {
     /// after ``close()``.
     func groupSend(contentsOf messages: [Message])
 
-    /// Drops all messages, all groups and all memberships, those of sinks too. The layer goes on: a `receive` that waits
-    /// keeps waiting, and gets the next message.
+    /// Drops all messages, and all memberships of channels. The layer goes on: a `receive` that waits keeps waiting, and
+    /// gets the next message.
+    ///
+    /// Sinks stay members of their groups. They belong to whoever put them there, who could not know that they have to
+    /// join again: the gateway's streams would stay open, and would never get another message.
     func flush()
 
-    /// Ends every `receive` that waits with a ``BrokerError`` of the code `closed`, and drops everything. Final.
+    /// Ends every `receive` that waits with a ``BrokerError`` of the code `closed`, drops everything, and tells the sinks:
+    /// ``ChannelSink/layerDidClose()``. Final.
     func close()
 
     /// Drops a channel's messages and takes it out of all groups. A `receive` that waits for it keeps waiting, and gets

@@ -55,13 +55,16 @@ extension ChannelLayerState {
         settle(gone.channel)
     }
 
-    mutating func groupAdd(_ sink: any ChannelSink, to group: GroupName) {
-        guard !isClosed else { return }
+    /// - Returns: Whether the layer takes members.
+    @discardableResult
+    mutating func groupAdd(_ sink: any ChannelSink, to group: GroupName) -> Bool {
+        guard !isClosed else { return false }
         let place = place(of: group)
         let key = SinkKey(group: place, sink: ObjectIdentifier(sink))
-        guard sinkIndices[key] == nil else { return }
+        guard sinkIndices[key] == nil else { return true }
         sinkIndices[key] = groupSlab[place].sinks.count
         groupSlab[place].sinks.append(sink)
+        return true
     }
 
     mutating func groupDiscard(_ sink: any ChannelSink, from group: GroupName) {
@@ -170,7 +173,7 @@ extension ChannelLayerState {
 }
 
 /// Sinks in the order in which they came, each once.
-private struct DistinctSinks {
+struct DistinctSinks {
     private(set) var list: [any ChannelSink] = []
     private var seen: Set<ObjectIdentifier> = []
     /// Up to here, comparing references is quicker than hashing, and costs no allocation. A sink for each event loop is

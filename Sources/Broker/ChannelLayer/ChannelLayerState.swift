@@ -75,8 +75,8 @@ struct ChannelLayerState: Sendable {
     /// What a flush or a close leaves to do.
     struct Emptied: Sendable {
         let wakeUps: [ReaderWakeUp]
-        /// Held until after the lock is released: it may be the last reference to a sink, whose `deinit` is free to call
-        /// the layer.
+        /// Those that are members no more, each once: to be told. And held until after the lock is released: it may be the
+        /// last reference to a sink, whose `deinit` is free to call the layer.
         let sinks: [any ChannelSink]
     }
 
@@ -98,7 +98,7 @@ struct ChannelLayerState: Sendable {
             if endsWaiting { wakeUps += queues[place].endWaiting() }
             if queues[place].hasReaders { kept.append(queues[place]) }
         }
-        let sinks = groupPlaces.values.flatMap { groupSlab[$0].sinks }
+        let followed = groupPlaces.values.map { groupSlab[$0] }.filter { !$0.sinks.isEmpty }
         queues = Slab()
         queuePlaces = [:]
         unread = DeadlineList()
@@ -111,7 +111,15 @@ struct ChannelLayerState: Sendable {
         for queue in kept {
             queuePlaces[queue.name] = queues.insert(queue)
         }
-        return Emptied(wakeUps: wakeUps, sinks: sinks)
+        guard !endsWaiting else {
+            var sinks = DistinctSinks()
+            for group in followed { sinks.insert(group.sinks) }
+            return Emptied(wakeUps: wakeUps, sinks: sinks.list)
+        }
+        for group in followed {
+            for sink in group.sinks { groupAdd(sink, to: group.name) }
+        }
+        return Emptied(wakeUps: wakeUps, sinks: [])
     }
 
     // MARK: Sweeping

@@ -15,4 +15,13 @@ public protocol ChannelSink: AnyObject, Sendable {
     /// Calls of concurrent sends may overlap, and one may come after the messages of a later send, or after the sink was
     /// discarded. Calling the layer is allowed here.
     func deliveriesDidEnd()
+
+    /// Called when the layer is closed, and when the sink is to join a group of a layer that is closed: it gets no more
+    /// messages, and must tell those who wait for them. Comes at least once, after the layer is unlocked, but perhaps
+    /// under a lock of the caller's: it must not wait. By default it does nothing.
+    func layerDidClose()
+}
+
+extension ChannelSink {
+    public func layerDidClose() {}
 }

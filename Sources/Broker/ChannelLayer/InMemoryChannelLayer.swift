@@ -119,7 +119,7 @@ public final class InMemoryChannelLayer: ChannelLayer, Sendable {
     }
 
     public func groupAdd(_ sink: any ChannelSink, to group: GroupName) {
-        state.withLock { $0.groupAdd(sink, to: group) }
+        guard state.withLock({ $0.groupAdd(sink, to: group) }) else { return sink.layerDidClose() }
     }
 
     public func groupDiscard(_ sink: any ChannelSink, from group: GroupName) {
@@ -167,6 +167,7 @@ public final class InMemoryChannelLayer: ChannelLayer, Sendable {
 
     private func perform(_ emptied: ChannelLayerState.Emptied) {
         for reader in emptied.wakeUps { reader.resume() }
+        for sink in emptied.sinks { sink.layerDidClose() }
     }
 
     private func checkSize(of message: Message) throws(BrokerError) {

@@ -116,15 +116,52 @@ struct EmptyingTests {
         try bench.groupSend("1", to: group)
         bench.layer.flush()
         #expect(bench.layer.channels.isEmpty)
-        #expect(bench.layer.groups.isEmpty)
+        #expect(bench.layer.groups[group]?.channels == [])
         try bench.groupSend("2", to: group)
-        #expect(sink.texts == ["1"])
         #expect(await bench.isEmpty(channel))
         bench.layer.groupAdd(channel, to: group)
-        bench.layer.groupAdd(sink, to: group)
         try bench.groupSend("3", to: group)
-        #expect(sink.texts == ["1", "3"])
         #expect(try await bench.receive(channel) == "3")
+    }
+
+    /// They belong to whoever put them there, who could not know that they have to join again.
+    @Test(arguments: ChannelLayerSubject.all)
+    func sinksStayMembersThroughAFlush(by subject: ChannelLayerSubject) throws {
+        let bench = subject.bench()
+        let (sink, other) = (RecordingSink(), RecordingSink())
+        let quiet = try GroupName("quiet")
+        bench.layer.groupAdd(channel, to: group)
+        bench.layer.groupAdd(channel, to: quiet)
+        bench.layer.groupAdd(sink, to: group)
+        bench.layer.groupAdd(other, to: group)
+        try bench.groupSend("1", to: group)
+        for _ in 1...2 { bench.layer.flush() }
+        #expect(Array(bench.layer.groups.keys) == [group])
+        try bench.groupSend("2", to: group)
+        #expect(sink.texts == ["1", "2"])
+        // They are where they can be found, to be added again or discarded.
+        bench.layer.groupAdd(sink, to: group)
+        bench.layer.groupDiscard(other, from: group)
+        try bench.groupSend("3", to: group)
+        #expect(sink.texts == ["1", "2", "3"])
+        #expect(other.texts == ["1", "2"])
+        bench.layer.groupDiscard(sink, from: group)
+        #expect(bench.layer.groups.isEmpty)
+    }
+
+    /// Nobody may wait for messages that cannot come.
+    @Test(arguments: ChannelLayerSubject.all)
+    func sinksAreToldOfTheClose(by subject: ChannelLayerSubject) throws {
+        let bench = subject.bench()
+        let (sink, late) = (RecordingSink(), RecordingSink())
+        bench.layer.groupAdd(sink, to: group)
+        bench.layer.groupAdd(sink, to: try GroupName("other-group"))
+        bench.layer.flush()
+        #expect(sink.closes == 0)
+        bench.layer.close()
+        #expect(sink.closes == 1)
+        bench.layer.groupAdd(late, to: group)
+        #expect(late.closes == 1)
     }
 
     /// Fault 1 of Channels' layer, with a flush.

@@ -10,6 +10,7 @@ final class RecordingSink: ChannelSink {
         var groups: [GroupName] = []
         /// How many messages were there at each end.
         var countsAtEnds: [Int] = []
+        var closes = 0
     }
 
     private let record = Mutex(Record())
@@ -29,6 +30,7 @@ final class RecordingSink: ChannelSink {
     var texts: [String] { record.withLock { $0.texts } }
     var events: [String] { record.withLock { $0.events } }
     var groups: [GroupName] { record.withLock { $0.groups } }
+    var closes: Int { record.withLock { $0.closes } }
     var countsAtEnds: [Int] { record.withLock { $0.countsAtEnds } }
 
     func receive(_ message: Message, in group: GroupName) {
@@ -42,5 +44,9 @@ final class RecordingSink: ChannelSink {
     func deliveriesDidEnd() {
         record.withLock { $0.countsAtEnds.append($0.texts.count) }
         whenDeliveriesEnd()
+    }
+
+    func layerDidClose() {
+        record.withLock { $0.closes += 1 }
     }
 }
