@@ -12,6 +12,8 @@ import Synchronization
 /// let log = try MessageLog(store: SQLiteMessageStore(path: "notify.sqlite"), layer: InMemoryChannelLayer())
 /// let gateway = try Gateway(log: log)
 /// try await gateway.run()
+/// log.close()
+/// try await log.store.close()
 /// ```
 ///
 /// Pages and routes of one's own go into the router that it is given; streams of one's own, and the groups behind them,
@@ -28,6 +30,7 @@ public final class Gateway: Service {
     private let streams: [StreamRoute]
     private let reserved: ReservedGroups
     private let onStart: @Sendable (Int) async -> Void
+    private let listener: GatewayListener?
     private let server = Mutex<Server?>(nil)
 
     /// - Parameters:
@@ -35,6 +38,8 @@ public final class Gateway: Service {
     ///   - streams: Event streams on further paths.
     ///   - reserved: Groups that the public routes refuse: they can be had through `streams` only.
     ///   - counters: What the gateway counts into; one of its own by default.
+    ///   - listener: What to accept connections from; by default ``start()`` binds a socket. The gateway closes it when it
+    ///     stops; where this throws, or the gateway is never started, the caller does.
     ///   - onStart: Called by ``run()`` with the port, once connections are accepted.
     /// - Throws: ``GatewayError`` with the code `invalidConfiguration`.
     public init(
@@ -45,12 +50,14 @@ public final class Gateway: Service {
         reserved: Set<GroupName> = [],
         counters: Counters = Counters(),
         logger: Logger = Logger(label: "notify"),
+        listener: GatewayListener? = nil,
         onStart: @escaping @Sendable (Int) async -> Void = { _ in }
     ) throws(GatewayError) {
         try configuration.validate()
         self.log = log
         self.configuration = configuration
         self.logger = logger
+        self.listener = listener
         self.onStart = onStart
         self.streams = streams
         self.reserved = ReservedGroups(names: reserved)
@@ -81,7 +88,9 @@ public final class Gateway: Service {
     /// - Returns: The port.
     /// - Throws: ``GatewayError``: `addressInUse`, `cannotListen`.
     public func start() async throws(GatewayError) -> Int {
+        let bound = if let listener { listener } else { try await GatewayListener.bind(configuration) }
         let server = try await Server.start(
+            bound,
             configuration,
             log: log,
             shared: shared,
@@ -95,7 +104,10 @@ public final class Gateway: Service {
     }
 
     /// Ends the streams, each with `retry:` and a whole body, finishes the requests under way, and closes what is left
-    /// after the grace time. Returns at once when nothing is open.
+    /// after the grace time; then lets go of the log: its shards leave their groups and observe no removals any more.
+    /// Returns at once when nothing is open. Publishes that the store has not committed yet are waited for.
+    ///
+    /// The order of an end is: the gateway, whatever else publishes or sweeps (``Retention``), the log, the store.
     public func stop() async {
         await server.withLock { server in
             defer { server = nil }

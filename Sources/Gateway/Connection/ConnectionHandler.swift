@@ -229,8 +229,8 @@ final class ConnectionHandler: ChannelDuplexHandler, RemovableChannelHandler {
             openStream(request, nil, context)
         case .granted:
             let this = NIOLoopBound((handler: self, request: request), eventLoop: context.eventLoop)
-            services.grant(request) { grant in
-                this.eventLoop.execute { this.value.handler.open(this.value.request, grant) }
+            services.grant(request) { [gate = services.shard.gate] grant in
+                gate.execute { this.value.handler.open(this.value.request, grant) }
             }
         case .publish(let group):
             publish(request, to: group, context)
@@ -238,8 +238,8 @@ final class ConnectionHandler: ChannelDuplexHandler, RemovableChannelHandler {
             publishBatch(request, context)
         case nil:
             let this = NIOLoopBound(self, eventLoop: context.eventLoop)
-            services.route(request, context.channel) { answer in
-                this.eventLoop.execute { this.value.respond(answer) }
+            services.route(request, context.channel) { [gate = services.shard.gate] answer in
+                gate.execute { this.value.respond(answer) }
             }
         }
     }

@@ -8,9 +8,9 @@ import Synchronization
 
 /// The listening socket, the event loops, and what each of them has.
 struct Server: Sendable {
-    let port: Int
-    private let listener: any Channel
-    private let group: MultiThreadedEventLoopGroup
+    var port: Int { listener.port }
+    private let listener: GatewayListener
+    private let log: MessageLog
     private let loops: [NIOLoopBound<ConnectionServices>]
     private let open: OpenCount
     private let logger: Logger
@@ -18,7 +18,9 @@ struct Server: Sendable {
     /// Connections over the limit that are still answered, so that they learn why; beyond them they are just closed.
     private static let answeredOverLimit = 1000
 
+    /// - Parameter listener: Is closed with the server, also where that fails to start.
     static func start(
+        _ listener: GatewayListener,
         _ configuration: GatewayConfiguration,
         log: MessageLog,
         shared: Shard.SharedState,
@@ -27,18 +29,17 @@ struct Server: Sendable {
         responder: any HTTPResponder<GatewayContext>,
         logger: Logger
     ) async throws(GatewayError) -> Server {
-        let count = configuration.eventLoops ?? System.coreCount
         let limits = configuration.limits(log, reserved, streams)
-        let group = MultiThreadedEventLoopGroup(numberOfThreads: count)
+        let eventLoops = Array(listener.group.makeIterator())
         do {
             var loops: [NIOLoopBound<ConnectionServices>] = []
-            for eventLoop in group.makeIterator() {
+            for eventLoop in eventLoops {
                 loops.append(
                     try await eventLoop.submit {
                         let shard = Shard(
                             eventLoop: eventLoop,
                             log: log,
-                            settings: configuration.streamSettings(loops: count),
+                            settings: configuration.streamSettings(loops: eventLoops.count),
                             shared: shared,
                             logger: logger
                         )
@@ -54,48 +55,29 @@ struct Server: Sendable {
                 )
             }
             let open = OpenCount(counters: shared.counters)
-            let listener = try await bootstrap(group, loops, open, configuration)
-                .bind(host: configuration.host, port: configuration.port).get()
             for loop in loops { startTimers(of: loop, configuration) }
-            return Server(
-                port: listener.localAddress?.port ?? configuration.port,
-                listener: listener,
-                group: group,
-                loops: loops,
-                open: open,
-                logger: logger
-            )
+            try await listener.accept(initializer(loops, open, configuration))
+            return Server(listener: listener, log: log, loops: loops, open: open, logger: logger)
         } catch {
-            try? await group.shutdownGracefully()
+            await listener.close()
             throw GatewayError(cannotListen: error, configuration)
         }
     }
 
-    private static func bootstrap(
-        _ group: MultiThreadedEventLoopGroup,
+    /// Gives each accepted connection to its loop.
+    private static func initializer(
         _ loops: [NIOLoopBound<ConnectionServices>],
         _ open: OpenCount,
         _ configuration: GatewayConfiguration
-    ) -> ServerBootstrap {
+    ) -> GatewayListener.Initializer {
         let byLoop = Dictionary(uniqueKeysWithValues: loops.map { (ObjectIdentifier($0.eventLoop), $0) })
         let hardLimit = configuration.maximumConnections + answeredOverLimit
-        return ServerBootstrap(group: group)
-            .serverChannelOption(.backlog, value: 4096)
-            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
-            // Accepted sockets inherit it from the listener on Linux: one system call less for each.
-            .serverChannelOption(.tcpOption(.tcp_nodelay), value: 1)
-            .childChannelOption(.allowRemoteHalfClosure, value: true)
-            .childChannelOption(.writeBufferWaterMark, value: configuration.waterMark)
-            .childChannelOption(
-                .recvAllocator,
-                value: AdaptiveRecvByteBufferAllocator(minimum: 512, initial: 2048, maximum: 64 << 10)
-            )
-            .childChannelInitializer { channel in
-                guard let services = byLoop[ObjectIdentifier(channel.eventLoop)]?.value,
-                    services.counters.connections.value < hardLimit
-                else { return channel.close() }
-                return channel.eventLoop.makeCompletedFuture { try open.add(channel, services) }
-            }
+        return { channel in
+            guard let services = byLoop[ObjectIdentifier(channel.eventLoop)]?.value,
+                services.counters.connections.value < hardLimit
+            else { return channel.close() }
+            return channel.eventLoop.makeCompletedFuture { try open.add(channel, services) }
+        }
     }
 
     private static func startTimers(of loop: NIOLoopBound<ConnectionServices>, _ configuration: GatewayConfiguration) {
@@ -108,23 +90,37 @@ struct Server: Sendable {
     }
 
     func stop(grace: TimeAmount) async {
-        try? await listener.close()
+        try? await listener.channel.close()
         for loop in loops {
             loop.eventLoop.execute {
                 for stream in Array(loop.value.shard.allStreams) { stream.end() }
                 loop.value.connections.forEach { $0.shutDown() }
             }
         }
-        let drained = listener.eventLoop.makePromise(of: Void.self)
+        let loop = listener.channel.eventLoop
+        let drained = loop.makePromise(of: Void.self)
         open.whenNone(drained)
-        let timer = listener.eventLoop.scheduleTask(in: grace) { open.giveUp() }
+        let timer = loop.scheduleTask(in: grace) { open.giveUp() }
         try? await drained.futureResult.get()
         timer.cancel()
         if open.count > 0 {
             logger.warning("Connections were closed at the end of the grace time", metadata: ["count": "\(open.count)"])
         }
+        // From here on nothing begins anew. What has begun elsewhere comes to its end, or does not come here any more:
+        // nobody may give work to a loop that has ended.
+        listener.refuse()
+        await onEachLoop { services in
+            services.connections.forEach { $0.close() }
+            services.shard.stop()
+        }
+        await log.waitForPublishes()
+        await onEachLoop { $0.shard.gate.shut() }
         // Closes whatever is still open.
-        try? await group.shutdownGracefully()
+        try? await listener.group.shutdownGracefully()
+    }
+
+    private func onEachLoop(_ work: @escaping @Sendable (ConnectionServices) -> Void) async {
+        for loop in loops { try? await loop.eventLoop.submit { work(loop.value) }.get() }
     }
 }
 
@@ -194,11 +190,6 @@ extension GatewayConfiguration {
         )
     }
 
-    /// A connection with more than this waiting for its socket is slow.
-    fileprivate var waterMark: ChannelOptions.Types.WriteBufferWaterMark {
-        .init(low: max(1, connectionBufferBytes / 4), high: connectionBufferBytes)
-    }
-
     fileprivate func streamSettings(loops: Int) -> StreamSettings {
         func milliseconds(_ duration: Duration) -> Int { Int(TimeAmount(duration).nanoseconds / 1_000_000) }
         return StreamSettings(
@@ -212,28 +203,5 @@ extension GatewayConfiguration {
             pieceBytes: min(connectionBufferBytes, Batch.targetBytes),
             pinnedBytes: max(1, pinnedBytes / loops)
         )
-    }
-}
-
-extension GatewayError {
-    /// Why the socket could not be bound, and what to do.
-    fileprivate init(cannotListen error: any Error, _ configuration: GatewayConfiguration) {
-        let (host, port) = (configuration.host.quotedForPeople, configuration.port)
-        switch (error as? IOError)?.errnoCode {
-        case EADDRINUSE:
-            self.init(
-                .addressInUse,
-                "Port \(port) on \(configuration.host) is in use: stop the other server, or choose another port with --port "
-                    + "(0 takes a free one)."
-            )
-        case EACCES:
-            self.init(.cannotListen, "Port \(port) needs rights that this process has not: choose another with --port.")
-        case EADDRNOTAVAIL:
-            self.init(.cannotListen, "\(host) is no address of this machine: choose another with --host.")
-        case nil where error is SocketAddressError.UnknownHost:
-            self.init(.cannotListen, "There is no host \(host): give an address of this machine with --host.")
-        default:
-            self.init(.cannotListen, "Cannot listen on \(host), port \(port).", underlying: error)
-        }
     }
 }

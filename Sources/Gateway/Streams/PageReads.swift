@@ -43,6 +43,7 @@ final class PageReads {
 
     private let store: any MessageStore
     private let eventLoop: any EventLoop
+    private let gate: LoopGate
     private let counters: Counters
     private let logger: Logger
     private var reads: [Series: [Read]] = [:]
@@ -56,8 +57,15 @@ final class PageReads {
     /// Pages kept, in bytes.
     private static let maximumRecentBytes = 16 << 20
 
-    init(store: any MessageStore, eventLoop: any EventLoop, counters: Counters, logger: Logger) {
-        (self.store, self.eventLoop, self.counters, self.logger) = (store, eventLoop, counters, logger)
+    init(
+        store: any MessageStore,
+        eventLoop: any EventLoop,
+        gate: LoopGate,
+        counters: Counters,
+        logger: Logger
+    ) {
+        (self.store, self.eventLoop, self.gate) = (store, eventLoop, gate)
+        (self.counters, self.logger) = (counters, logger)
     }
 
     /// Gives a stream the page that holds what follows its position: ``EventStream/took(_:)``.
@@ -84,6 +92,7 @@ final class PageReads {
         counters.pageReads.add(1)
         let this = NIOLoopBound((reads: self, read: read), eventLoop: eventLoop)
         let (store, feed, after, through) = (store, read.series.feed, read.after, read.through)
+        let gate = gate
         let maximumBytes = read.maximumBytes
         let work: @Sendable () async -> Void = {
             let log = await outcome { () async throws(BrokerError) in
@@ -97,7 +106,7 @@ final class PageReads {
             }
             // Encoded here, not on the loop, whose live connections must not wait for it.
             let page = log.map { Self.page(of: $0, after: after, through: through, style: feed.style) }
-            this.eventLoop.execute {
+            gate.execute {
                 switch page {
                 case .success(let page): this.value.reads.finish(this.value.read, page)
                 case .failure(let error): this.value.reads.failed(this.value.read, error)
@@ -196,13 +205,13 @@ final class PageReads {
     /// Asks where a replay begins; tries again until the store answers.
     func resolve(_ start: ReplayStart, _ feed: Feed, through: Int64, for stream: EventStream) {
         let this = NIOLoopBound((reads: self, feed: feed, stream: stream), eventLoop: eventLoop)
-        let store = store
+        let (store, gate) = (store, gate)
         let groups = feed.key.groups
         let work: @Sendable () async -> Void = {
             let position = await outcome { () async throws(BrokerError) in
                 try await store.position(of: start, in: groups, through: through)
             }
-            this.eventLoop.execute {
+            gate.execute {
                 switch position {
                 case .success(let position): this.value.stream.resolved(at: position)
                 case .failure(let error):

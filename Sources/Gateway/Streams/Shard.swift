@@ -18,6 +18,7 @@ final class Shard {
     /// The loop's clock: read once for each drain and tick, not for each write.
     private(set) var now = NIODeadline.now()
     private let inbox: ShardInbox
+    private var removals: RemovalObservation?
 
     /// As far as messages were given to live connections.
     private(set) var position: Int64
@@ -51,12 +52,26 @@ final class Shard {
         inbox = ShardInbox(maximumBytes: settings.inboxBytes, eventLoop: eventLoop)
         position = log.frontier.sequence
         drained = position
-        pages = PageReads(store: log.store, eventLoop: eventLoop, counters: shared.counters, logger: logger)
+        pages = PageReads(
+            store: log.store,
+            eventLoop: eventLoop,
+            gate: inbox.gate,
+            counters: shared.counters,
+            logger: logger
+        )
         let this = NIOLoopBound(self, eventLoop: eventLoop)
         inbox.start { this.value.drain() }
-        log.observeRemovals { [inbox] in inbox.remove($0) }
+        removals = log.observeRemovals { [inbox] in inbox.remove($0) }
     }
 
+    /// Lets go of the log, which may outlive the loop: nothing more comes into the inbox.
+    func stop() {
+        removals?.cancel()
+        for name in groups.keys { log.leave(inbox, group: name) }
+    }
+
+    /// For work from other threads.
+    var gate: LoopGate { inbox.gate }
     var epoch: Epoch { log.store.epoch }
     var counters: Counters { shared.counters }
     var allStreams: some Collection<EventStream> { streams.values }
@@ -134,6 +149,9 @@ final class Shard {
                 streams[stream]?.joined()
             case .removals(let removals):
                 remove(removals)
+            case .layerClosed:
+                // Nothing comes any more: their clients must not wait for it.
+                for stream in Array(streams.values) { stream.end() }
             }
         }
         deliver()

@@ -13,6 +13,8 @@ final class ShardInbox: ChannelSink {
         case mark(stream: Int, position: Int64)
         /// What is gone from the store: streams that begin after this must not be shown it.
         case removals([Removal])
+        /// The channel layer is closed: no message comes any more.
+        case layerClosed
     }
 
     struct Contents {
@@ -33,11 +35,11 @@ final class ShardInbox: ChannelSink {
 
     private let state = Mutex(State())
     private let maximumBytes: Int
-    private let eventLoop: any EventLoop
+    let gate: LoopGate
 
     init(maximumBytes: Int, eventLoop: any EventLoop) {
         self.maximumBytes = maximumBytes
-        self.eventLoop = eventLoop
+        gate = LoopGate(eventLoop)
     }
 
     /// - Parameter drain: Runs on the loop when something has come.
@@ -62,7 +64,15 @@ final class ShardInbox: ChannelSink {
             state.isScheduled = true
             return state.drain
         }
-        if let drain { eventLoop.execute(drain) }
+        if let drain { gate.execute(drain) }
+    }
+
+    func layerDidClose() {
+        state.withLock { state in
+            state.contents.entries.append(.layerClosed)
+            state.needsWaking = true
+        }
+        deliveriesDidEnd()
     }
 
     /// Puts in a mark; the caller, on the loop, drains afterwards.
@@ -97,7 +107,7 @@ extension ShardInbox.Contents {
         var kept: [ShardInbox.Entry] = []
         for entry in entries {
             switch entry {
-            case .mark, .removals: kept.append(entry)
+            case .mark, .removals, .layerClosed: kept.append(entry)
             case .message(let message, _):
                 if let id = message.id {
                     skippedThrough = max(skippedThrough ?? 0, id.sequence)

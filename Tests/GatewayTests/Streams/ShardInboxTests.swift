@@ -21,6 +21,7 @@ struct ShardInboxTests {
             case .message(let message, _): message.id.map { "\($0.sequence)" } ?? "unstored"
             case .mark(let stream, let position): "mark of \(stream) at \(position)"
             case .removals(let removals): "\(removals.count) removed"
+            case .layerClosed: "closed"
             }
         }
     }
