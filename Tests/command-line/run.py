@@ -8,6 +8,7 @@ Needs Python's standard library only. Nothing waits for a fixed time.
 import json
 import os
 import queue
+import signal
 import socket
 import subprocess
 import sys
@@ -338,6 +339,7 @@ def what_serve_refuses(binary, folder):
     port = str(taken.getsockname()[1])
     database = str(folder / "notify.sqlite")
     refused(binary, 1, "is in use", "serve", "--port", port, "--database", database)
+    assert not list(folder.iterdir()), "a server that did not get its port has made no database, and no admin password"
     taken.close()
     refused(binary, 64, "--insecure", "serve", "--host", "0.0.0.0", "--port", "0", "--database", str(folder / "unmade"))
     assert not (folder / "unmade").exists(), "a refused start leaves no database behind"
@@ -366,6 +368,46 @@ def a_database_has_one_server(binary, folder):
         server.start()  # what a killed server held is free
     finally:
         server.end()
+
+
+@test
+def signals_that_do_not_stop_the_server(binary, folder):
+    server = Server(binary, folder / "notify.sqlite", options=["--log-level", "info"]).start()
+    try:
+        listener = Listener(server, "--group", "my-group")
+        server.publish("before")
+        for number in (signal.SIGUSR1, signal.SIGHUP):
+            server.process.send_signal(number)
+            until(lambda: number == signal.SIGUSR1 or any("SIGHUP" in line for line in server.log), "a line on SIGHUP")
+            server.publish("after")
+        assert server.process.poll() is None
+        assert listener.messages(1)
+        listener.end()
+        server.stop()
+    finally:
+        server.end()
+
+
+@test
+def a_stop_in_the_middle_of_a_start_is_in_order(binary, folder):
+    # Once all has been made, the greeting with the password is shown; before that nothing is there.
+    database = folder / "notify.sqlite"
+    server = Server(binary, database)
+    shown = False
+    for pause in (0.0, 0.05, 0.1, 0.15, 0.2, 0.3):
+        server.log.clear()
+        server.launch()
+        time.sleep(pause)
+        server.process.send_signal(signal.SIGTERM)
+        status = server.process.wait(PATIENCE)
+        server.reader.join(PATIENCE)
+        # Nothing takes the signal before the program's own code runs.
+        assert status in (0, -signal.SIGTERM), f"after {pause} s: status {status}, {server.log}"
+        shown = shown or any("password: " in line for line in server.log)
+        assert status == 0 or not database.exists() or shown, "killed with a database whose password nobody has seen"
+    server.start()
+    server.stop()
+    assert shown or any("password: " in line for line in server.log), f"the password was never shown: {server.log}"
 
 
 @test
