@@ -1,7 +1,7 @@
 # Needs Swift 6.2 or newer, git, make and a shell. `scripts/require` installs the rest, and says so before it does.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test build format lint test-swift test-cli test-browser test-thread soak load crash damage store budgets
+.PHONY: help run test build format lint test-swift test-cli test-browser test-thread soak load stop crash damage store budgets
 
 ARGS ?=
 SWIFT_FILES := Sources Tests Package.swift
@@ -51,7 +51,7 @@ test-thread:  ## Runs the Swift tests under the thread sanitizer, in a build fol
 	SWIFT_BACKTRACE=enable=no swift test --disable-xctest --no-parallel --sanitize=thread \
 		--scratch-path .build-thread $(ARGS)
 
-soak: build  ## Loads the server for a minute and accounts for every message. Longer: make soak ARGS="--minutes 30"
+soak: build  ## Loads the server for a minute and accounts for every message. ARGS="--minutes 30", --saturate, --retain
 	@scripts/require python3
 	scripts/load/soak $(ARGS)
 
@@ -62,6 +62,10 @@ load: build  ## Runs the other load scripts: broken connections, many streams, s
 	scripts/load/stalled
 	scripts/load/stalled --stalled 100
 	scripts/load/dead-peer
+
+stop: build  ## Stops the server again and again under everything that writes. Fewer: make stop ARGS="--rounds 20"
+	@scripts/require python3
+	scripts/load/stop $(ARGS)
 
 crash: build  ## Kills the server again and again under load, and compares. Fewer: make crash ARGS="--rounds 10"
 	@scripts/require python3

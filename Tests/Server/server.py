@@ -45,6 +45,7 @@ class Server:
         self.prefix = list(prefix)
         self.port = free_port()
         self.process = None
+        self.reader = None  # ends when the server has said its last word
         self.log = []
 
     @property
@@ -76,7 +77,8 @@ class Server:
             command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         )
         lines = queue.SimpleQueue()
-        threading.Thread(target=self._read, args=(self.process.stdout, lines), daemon=True).start()
+        self.reader = threading.Thread(target=self._read, args=(self.process.stdout, lines), daemon=True)
+        self.reader.start()
         return lines
 
     def _read(self, output, lines):

@@ -64,14 +64,6 @@ def run(binary, *arguments, data=None):
     )
 
 
-def wait_for_line(server, text):
-    """Waits until the server has printed the text."""
-    end = time.monotonic() + PATIENCE
-    while not any(text in line for line in server.log):
-        assert time.monotonic() < end, f"the server did not print {text!r}: {''.join(server.log)}"
-        time.sleep(0.01)
-
-
 def refused(binary, status, sentence, *arguments):
     """The command ends with the status, and says the sentence on one line of standard error, nothing on standard output."""
     result = run(binary, *arguments)
@@ -347,7 +339,7 @@ def what_serve_refuses(binary, folder):
     port = str(taken.getsockname()[1])
     database = str(folder / "notify.sqlite")
     refused(binary, 1, "is in use", "serve", "--port", port, "--database", database)
-    assert not list(folder.iterdir()), "a start that found its port in use leaves nothing behind"
+    assert not list(folder.iterdir()), "a server that did not get its port has made no database, and no admin password"
     taken.close()
     refused(binary, 64, "--insecure", "serve", "--host", "0.0.0.0", "--port", "0", "--database", str(folder / "unmade"))
     assert not (folder / "unmade").exists(), "a refused start leaves no database behind"
@@ -368,33 +360,6 @@ def what_serve_refuses(binary, folder):
 
 
 @test
-def the_password_is_shown_at_the_first_start_that_succeeds(binary, folder):
-    server = Server(binary, folder / "notify.sqlite")
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", server.port))
-        taken.listen()
-        refused(binary, 1, "is in use", "serve", "--port", str(server.port), "--database", str(server.database))
-    try:
-        server.start()
-        wait_for_line(server, "(password: ")
-    finally:
-        server.end()
-
-
-@test
-def signals_of_others_do_not_end_the_server(binary, folder):
-    server = Server(binary, folder / "notify.sqlite").start()
-    try:
-        for number in (signal.SIGUSR1, signal.SIGHUP, signal.SIGUSR1, signal.SIGHUP):
-            server.process.send_signal(number)
-        wait_for_line(server, "SIGHUP reloads nothing yet")
-        server.publish("still here")
-        server.stop()
-    finally:
-        server.end()
-
-
-@test
 def a_database_has_one_server(binary, folder):
     server = Server(binary, folder / "notify.sqlite").start()
     try:
@@ -403,6 +368,46 @@ def a_database_has_one_server(binary, folder):
         server.start()  # what a killed server held is free
     finally:
         server.end()
+
+
+@test
+def signals_that_do_not_stop_the_server(binary, folder):
+    server = Server(binary, folder / "notify.sqlite", options=["--log-level", "info"]).start()
+    try:
+        listener = Listener(server, "--group", "my-group")
+        server.publish("before")
+        for number in (signal.SIGUSR1, signal.SIGHUP):
+            server.process.send_signal(number)
+            until(lambda: number == signal.SIGUSR1 or any("SIGHUP" in line for line in server.log), "a line on SIGHUP")
+            server.publish("after")
+        assert server.process.poll() is None
+        assert listener.messages(1)
+        listener.end()
+        server.stop()
+    finally:
+        server.end()
+
+
+@test
+def a_stop_in_the_middle_of_a_start_is_in_order(binary, folder):
+    # Once all has been made, the greeting with the password is shown; before that nothing is there.
+    database = folder / "notify.sqlite"
+    server = Server(binary, database)
+    shown = False
+    for pause in (0.0, 0.05, 0.1, 0.15, 0.2, 0.3):
+        server.log.clear()
+        server.launch()
+        time.sleep(pause)
+        server.process.send_signal(signal.SIGTERM)
+        status = server.process.wait(PATIENCE)
+        server.reader.join(PATIENCE)
+        # Nothing takes the signal before the program's own code runs.
+        assert status in (0, -signal.SIGTERM), f"after {pause} s: status {status}, {server.log}"
+        shown = shown or any("password: " in line for line in server.log)
+        assert status == 0 or not database.exists() or shown, "killed with a database whose password nobody has seen"
+    server.start()
+    server.stop()
+    assert shown or any("password: " in line for line in server.log), f"the password was never shown: {server.log}"
 
 
 @test

@@ -75,7 +75,9 @@ public protocol MessageStore: Sendable {
     /// How much space the store takes. Cheap: for metrics.
     func sizes() throws(BrokerError) -> StoreSizes
 
-    /// Waits for the writer and for reads that are under way, and closes the files. Using the store afterwards throws.
+    /// Waits for all that was asked for before (batches until ``append(next:committed:)`` has no more, deletions, steps of
+    /// a sweep, reads), and closes the files. What is asked for from this call on is refused with the code `closed`, and
+    /// with `storeUnavailable` once the files are closed. Close the log first, or the batches may never end.
     func close() async throws(BrokerError)
 }
 

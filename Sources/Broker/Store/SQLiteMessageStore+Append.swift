@@ -1,3 +1,4 @@
+import Dispatch
 import GRDB
 import Logging
 import Synchronization
@@ -7,12 +8,30 @@ extension SQLiteMessageStore {
         next: @escaping @Sendable () -> AppendBatch?,
         committed: @escaping @Sendable ([Result<Published, BrokerError>]) -> Void
     ) {
+        guard beginWrite() else { return refuse(next, committed) }
+        appendNext(next, committed)
+    }
+
+    private func appendNext(
+        _ next: @escaping @Sendable () -> AppendBatch?,
+        _ committed: @escaping @Sendable ([Result<Published, BrokerError>]) -> Void
+    ) {
         database.asyncWriteWithoutTransaction { db in
-            guard let batch = next() else { return }
+            guard let batch = next() else { return self.endWrite() }
             committed(self.commit(batch, db))
             self.checkpointIfNeeded(db)
             // Another turn, not a loop: deletions, and with ":memory:" also reads, come between two batches.
-            self.append(next: next, committed: committed)
+            self.appendNext(next, committed)
+        }
+    }
+
+    /// For those who did not close their log before the store.
+    private func refuse(
+        _ next: @escaping @Sendable () -> AppendBatch?,
+        _ committed: @escaping @Sendable ([Result<Published, BrokerError>]) -> Void
+    ) {
+        DispatchQueue.global().async {
+            while let batch = next() { committed(batch.drafts.map { _ in .failure(Self.closedError) }) }
         }
     }
 

@@ -42,7 +42,9 @@ extension SQLiteMessageStore {
     /// Reads that overlap each other keep the log from beginning anew, and it grows without end. So no new read begins
     /// until those that are under way, each a page at most, are back and the log is empty. Publishes go on until then.
     private func truncateLog() {
+        guard beginWrite() else { return }
         database.asyncBarrierWriteWithoutTransaction { [self] db in
+            defer { endWrite() }
             guard let db = try? db.get() else { return }
             emptyLog(db)
         }
@@ -74,19 +76,18 @@ extension SQLiteMessageStore {
         return true
     }
 
-    /// Before the connections are closed.
+    /// Before the connections are closed. Waits for reads that are under way: one that overlaps would leave a part of the
+    /// log there.
     ///
     /// - Returns: Whether the database file alone has everything.
-    func finishLog() -> Bool {
+    func finishLog() throws -> Bool {
         // Closed already: there is no connection any more.
         guard lock?.record() != nil else { return true }
-        // A barrier: a read that is under way would keep the log from being emptied.
-        return (try? database.barrierWriteWithoutTransaction { emptyLog($0) }) ?? false
+        return try database.barrierWriteWithoutTransaction { emptyLog($0) }
     }
 
     /// When the connections are closed, or are about to be.
     func recordClosing(isWhole: Bool) {
-        // No commit may be recorded after this one.
         guard let lock, var record = lock.record() else { return }
         if isWhole { record.position = nil }
         record.isClosed = isWhole

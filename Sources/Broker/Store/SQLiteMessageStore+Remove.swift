@@ -1,4 +1,5 @@
 import GRDB
+import Synchronization
 
 extension SQLiteMessageStore {
     public func delete(_ sequence: Int64, in group: GroupName) async throws(BrokerError) -> Bool {
@@ -109,27 +110,46 @@ extension SQLiteMessageStore {
         ).execute(arguments: ["removed": removed, "bytes": bytes, "row": row])
     }
 
-    /// One transaction between two batches of publishes. It comes to its end also where the calling task is cancelled: what
-    /// is committed must be recorded, and told to those who keep messages in memory.
+    /// One transaction between two batches of publishes. It comes to its end also where the task is cancelled: it is
+    /// short, and whoever asked for it must learn what became of it.
     func write<Value: Sendable>(
         _ body: @escaping @Sendable (Database) throws -> Value
     ) async throws(BrokerError) -> Value {
-        let outcome = await withCheckedContinuation { (done: CheckedContinuation<Result<Value, any Error>, Never>) in
-            database.asyncWriteWithoutTransaction { db in
-                let value = Result<Value, any Error> {
-                    var value: Value?
-                    try db.inTransaction(.immediate) {
-                        value = try body(db)
-                        return .commit
-                    }
-                    self.recordCommit()
-                    guard let value else { throw DatabaseError(resultCode: .SQLITE_ABORT) }
-                    return value
+        guard beginWrite() else { throw Self.closedError }
+        defer { endWrite() }
+        do {
+            return try await withCheckedThrowingContinuation { done in
+                database.asyncWriteWithoutTransaction { db in
+                    done.resume(with: Result { try self.transaction(body, db) })
                 }
-                done.resume(returning: value)
-                self.checkpointIfNeeded(db)
             }
+        } catch {
+            throw SQLiteFailure.changing(error)
         }
-        do { return try outcome.get() } catch { throw SQLiteFailure.changing(error) }
+    }
+
+    private func transaction<Value>(_ body: (Database) throws -> Value, _ db: Database) throws -> Value {
+        var value: Value?
+        try db.inTransaction(.immediate) {
+            value = try body(db)
+            return .commit
+        }
+        recordCommit()
+        checkpointIfNeeded(db)
+        guard let value else { throw DatabaseError(resultCode: .SQLITE_ABORT) }
+        return value
+    }
+
+    /// - Returns: False where the store is being closed. Otherwise ``endWrite()`` has to follow.
+    func beginWrite() -> Bool {
+        writes.withLock { $0.begin() }
+    }
+
+    func endWrite() {
+        for close in writes.withLock({ $0.end() }) { close.resume() }
+    }
+
+    static var closedError: BrokerError {
+        BrokerError(.closed, "The database is being closed, for the server is stopping: send it again in a moment.")
     }
 }

@@ -26,6 +26,7 @@ public final class SQLiteMessageStore: MessageStore {
     let turns: ReadTurns
     /// What the writer remembers. Touched on the writer only; the lock is there for the compiler.
     let writer: Mutex<WriterState>
+    let writes = Mutex(StoreWrites())
 
     /// Opens the database, makes it if there is none, and brings its schema up to date.
     ///
@@ -98,6 +99,9 @@ public final class SQLiteMessageStore: MessageStore {
     }
 
     public func close() async throws(BrokerError) {
+        await withCheckedContinuation { (wakeUp: CheckedContinuation<Void, Never>) in
+            if !writes.withLock({ $0.close(wakeUp) }) { wakeUp.resume() }
+        }
         do {
             // Blocks its thread until the readers are back, and they need a thread of the concurrency pool for that: with
             // one core there is only one.
@@ -105,17 +109,19 @@ public final class SQLiteMessageStore: MessageStore {
                 DispatchQueue.global().async {
                     done.resume(
                         with: Result {
-                            let isWhole = self.finishLog()
+                            let isWhole = try self.finishLog()
                             // They only read: as the last to be closed they would leave the write-ahead log there.
                             (self.database as? DatabasePool)?.invalidateReadOnlyConnections()
                             try self.database.close()
-                            self.recordClosing(isWhole: isWhole)
+                            // The last connection takes the log with it when it has moved all of it.
+                            self.recordClosing(isWhole: isWhole || (Self.fileSize(self.file + "-wal") ?? 0) == 0)
                         }
                     )
                 }
             }
             lock?.release()
         } catch {
+            writes.withLock { $0.reopen() }
             throw BrokerError(.storeUnavailable, "The database cannot be closed while it is in use.", underlying: error)
         }
     }

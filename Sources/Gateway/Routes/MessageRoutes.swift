@@ -16,7 +16,11 @@ struct MessageRoutes: Sendable {
     private static let maximumBytes = 4 << 20
 
     func register(in router: Router<GatewayContext>) {
-        router.resource("/groups/:group/messages", onLoop: [.post], [.get: { request, context in try await large(context) { try await history(request, context) } }])
+        router.resource(
+            "/groups/:group/messages",
+            onLoop: [.post],
+            [.get: { request, context in try await large(context) { try await history(request, context) } }]
+        )
         router.resource(
             "/groups/:group/messages/:id",
             [

@@ -6,7 +6,6 @@ import Gateway
 import Hummingbird
 import Logging
 import ServiceLifecycle
-import UnixSignals
 
 /// `notify-cli serve`: the broker and its gateway in one process.
 struct ServeCommand: AsyncParsableCommand {
@@ -41,46 +40,98 @@ struct ServeCommand: AsyncParsableCommand {
             var gatewayConfiguration = try limits.gatewayConfiguration(settings)
             try listening.apply(to: &gatewayConfiguration, settings)
             OpenFiles.bound(&gatewayConfiguration, logger)
-            // Others' signals must not end a server with open streams.
-            OtherSignals.ignore()
-            // Before the database is made: a refused start leaves nothing behind.
             try gatewayConfiguration.validate()
             let chatConfiguration = try chat.configuration(settings, gatewayConfiguration)
-            let retention = try storage.retention(settings)
-            let logConfiguration = try limits.logConfiguration(settings)
-            let socket = try ListeningSocket(gatewayConfiguration)
-            let store = try SQLiteMessageStore(
+            let plan = Plan(
+                gateway: gatewayConfiguration,
+                log: try limits.logConfiguration(settings),
                 path: try storage.path(settings),
-                configuration: try storage.storeConfiguration(settings, logger)
+                store: try storage.storeConfiguration(settings, logger),
+                retention: try storage.retention(settings),
+                chat: chatConfiguration
             )
-            let log = try MessageLog(store: store, layer: InMemoryChannelLayer(), configuration: logConfiguration)
-            var chat: Chat?
-            if let chatConfiguration {
-                chat = try await Chat(log: log, store: store, configuration: chatConfiguration)
-            }
-            let greeting = Greeting(store, retention, chat)
-            try await Self.serve(log, gatewayConfiguration, socket, retention, chat, greeting: greeting, logger)
-            // The sweeper and the chat have ended by now. What waits is committed, then nothing writes any more.
-            await log.close()
-            try await store.close()
+            let signals = await ServeSignals.trap(logger)
+            // Before the database and the admin's password are made: a start that is refused leaves nothing behind.
+            let socket = try ListeningSocket(gatewayConfiguration)
+            guard !signals.isStopping else { return }
+            try await Self.serve(plan, socket, signals, logger)
         }
     }
 
+    /// All that was asked for.
+    private struct Plan {
+        let gateway: GatewayConfiguration
+        let log: MessageLog.Configuration
+        let path: String
+        let store: SQLiteMessageStore.Configuration
+        let retention: RetentionPolicy
+        let chat: ChatConfiguration?
+    }
+
     /// Returns when the server was told to stop and has stopped.
+    ///
+    /// What writes ends before the log, and the log before the store: a store that is closed under a sweep or a publish
+    /// looks as if it had not been closed, and gets a new epoch.
     private static func serve(
-        _ log: MessageLog,
-        _ configuration: GatewayConfiguration,
+        _ plan: Plan,
         _ socket: ListeningSocket,
-        _ retention: RetentionPolicy,
-        _ chat: Chat?,
-        greeting: Greeting,
+        _ signals: ServeSignals,
         _ logger: Logger
     ) async throws {
+        let store = try SQLiteMessageStore(path: plan.path, configuration: plan.store)
+        let outcome: Result<Void, any Error>
+        do {
+            let log = try MessageLog(store: store, layer: InMemoryChannelLayer(), configuration: plan.log)
+            outcome = await serve(log, store, plan, socket, signals, logger)
+            await log.close()
+        } catch {
+            outcome = .failure(error)
+        }
+        do {
+            try await store.close()
+        } catch {
+            // What went wrong before it is told rather.
+            try outcome.get()
+            throw error
+        }
+        try outcome.get()
+    }
+
+    private static func serve(
+        _ log: MessageLog,
+        _ store: SQLiteMessageStore,
+        _ plan: Plan,
+        _ socket: ListeningSocket,
+        _ signals: ServeSignals,
+        _ logger: Logger
+    ) async -> Result<Void, any Error> {
+        do {
+            var chat: Chat?
+            if let configuration = plan.chat {
+                chat = try await Chat(log: log, store: store, configuration: configuration)
+            }
+            let group = try services(log, plan, chat, socket, greeting: Greeting(store, plan.retention, chat), logger)
+            return .success(try await signals.run(group))
+        } catch {
+            return .failure(error)
+        }
+    }
+
+    /// They end in the order opposite to this, each when the one behind it has ended; the group's run returns when all of
+    /// them have.
+    private static func services(
+        _ log: MessageLog,
+        _ plan: Plan,
+        _ chat: Chat?,
+        _ socket: ListeningSocket,
+        greeting: Greeting,
+        _ logger: Logger
+    ) throws -> ServiceGroup {
         let router = Router(context: GatewayContext.self)
         chat?.register(in: router)
         let gateway = try Gateway(
             log: log,
-            configuration: configuration,
+            configuration: plan.gateway,
             router: router,
             streams: chat?.streams ?? [],
             reserved: Chat.reservedGroups,
@@ -88,23 +139,16 @@ struct ServeCommand: AsyncParsableCommand {
             logger: logger,
             socket: socket
         ) { port in
-            try? StandardOutput.write(line: greeting.text(host: configuration.host, port: port))
+            try? StandardOutput.write(line: greeting.text(host: plan.gateway.host, port: port))
         }
-        let sweeper = RetentionService(retention: Retention(log: log, policy: retention, logger: logger))
+        let sweeper = RetentionService(retention: Retention(log: log, policy: plan.retention, logger: logger))
         var services: [ServiceGroupConfiguration.ServiceConfiguration] = [
             .init(service: sweeper),
             .init(service: gateway, successTerminationBehavior: .gracefullyShutdownGroup),
         ]
         if let chat { services.append(.init(service: chat, successTerminationBehavior: .ignore)) }
-        services.append(.init(service: OtherSignals(logger: logger), successTerminationBehavior: .ignore))
-        let group = ServiceGroup(
-            configuration: .init(
-                services: services,
-                gracefulShutdownSignals: [.sigterm, .sigint],
-                logger: logger
-            )
-        )
-        try await group.run()
+        // ``ServeSignals`` tells it of the signals.
+        return ServiceGroup(configuration: .init(services: services, logger: logger))
     }
 }
 
