@@ -70,6 +70,8 @@ extension SQLiteMessageStore {
     func read<Value: Sendable>(
         _ body: @escaping @Sendable (Database) throws -> Value
     ) async throws(BrokerError) -> Value {
+        guard beginUse() else { throw Self.closedError }
+        defer { endUse() }
         do {
             return try await database.read(body)
         } catch {

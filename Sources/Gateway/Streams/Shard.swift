@@ -68,6 +68,7 @@ final class Shard {
     func stop() {
         removals?.cancel()
         for name in groups.keys { log.leave(inbox, group: name) }
+        inbox.stop()
     }
 
     /// For work from other threads.

@@ -47,6 +47,11 @@ final class ShardInbox: ChannelSink {
         state.withLock { $0.drain = drain }
     }
 
+    /// Lets go of whoever drains it, which holds it in turn.
+    func stop() {
+        state.withLock { $0.drain = nil }
+    }
+
     func receive(_ message: Message, in group: GroupName) {
         // What an entry holds beside its data, about.
         let size = message.data.readableBytes + 200

@@ -97,6 +97,8 @@ struct ClosingTests {
             #expect(throws: BrokerError.self) { try publish.get() }
             let error = await #expect(throws: BrokerError.self) { try await log.delete(1, in: .test) }
             #expect(error?.code == .closed)
+            let read = await #expect(throws: BrokerError.self) { try await log.history() }
+            #expect(read?.code == .closed)
             log.close()
             await log.waitForPublishes()
             try await store.close()
@@ -113,7 +115,9 @@ struct ClosingTests {
             // Each answer publishes again, so that the queue does not become empty.
             @Sendable func publish(_ number: Int) {
                 guard let draft = try? MessageDraft.test("\(number)") else { return }
-                log.publish(draft, on: nil) { _ in
+                log.publish(draft, on: nil) { outcome in
+                    // Refused once the log is closed.
+                    guard case .success = outcome else { return }
                     answered.withLock { $0 += 1 }
                     if isGoingOn.withLock({ $0 }) { publish(number) }
                 }
