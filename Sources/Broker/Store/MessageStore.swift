@@ -76,8 +76,8 @@ public protocol MessageStore: Sendable {
     func sizes() throws(BrokerError) -> StoreSizes
 
     /// Waits for all that was asked for before (batches until ``append(next:committed:)`` has no more, deletions, steps of
-    /// a sweep, reads), and closes the files. What is asked for from this call on is refused with the code `closed`, and
-    /// with `storeUnavailable` once the files are closed. Close the log first, or the batches may never end.
+    /// a sweep, reads), and closes the files. What is asked for from this call on is refused with the code `closed`. Close
+    /// the log first, or the batches may never end.
     func close() async throws(BrokerError)
 }
 

@@ -8,7 +8,7 @@ extension SQLiteMessageStore {
         next: @escaping @Sendable () -> AppendBatch?,
         committed: @escaping @Sendable ([Result<Published, BrokerError>]) -> Void
     ) {
-        guard beginWrite() else { return refuse(next, committed) }
+        guard beginUse() else { return refuse(next, committed) }
         appendNext(next, committed)
     }
 
@@ -17,7 +17,7 @@ extension SQLiteMessageStore {
         _ committed: @escaping @Sendable ([Result<Published, BrokerError>]) -> Void
     ) {
         database.asyncWriteWithoutTransaction { db in
-            guard let batch = next() else { return self.endWrite() }
+            guard let batch = next() else { return self.endUse() }
             committed(self.commit(batch, db))
             self.checkpointIfNeeded(db)
             // Another turn, not a loop: deletions, and with ":memory:" also reads, come between two batches.

@@ -42,9 +42,9 @@ extension SQLiteMessageStore {
     /// Reads that overlap each other keep the log from beginning anew, and it grows without end. So no new read begins
     /// until those that are under way, each a page at most, are back and the log is empty. Publishes go on until then.
     private func truncateLog() {
-        guard beginWrite() else { return }
+        guard beginUse() else { return }
         database.asyncBarrierWriteWithoutTransaction { [self] db in
-            defer { endWrite() }
+            defer { endUse() }
             guard let db = try? db.get() else { return }
             emptyLog(db)
         }

@@ -80,6 +80,8 @@ extension SQLiteMessageStore {
         _ length: ReadLength,
         _ body: @escaping @Sendable (Database) throws -> Value
     ) async throws(BrokerError) -> Value {
+        guard beginUse() else { throw Self.closedError }
+        defer { endUse() }
         do {
             return try await turns.take(length) { try await database.read(body) }
         } catch {

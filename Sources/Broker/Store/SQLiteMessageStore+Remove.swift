@@ -115,8 +115,8 @@ extension SQLiteMessageStore {
     func write<Value: Sendable>(
         _ body: @escaping @Sendable (Database) throws -> Value
     ) async throws(BrokerError) -> Value {
-        guard beginWrite() else { throw Self.closedError }
-        defer { endWrite() }
+        guard beginUse() else { throw Self.closedError }
+        defer { endUse() }
         do {
             return try await withCheckedThrowingContinuation { done in
                 database.asyncWriteWithoutTransaction { db in
@@ -140,13 +140,13 @@ extension SQLiteMessageStore {
         return value
     }
 
-    /// - Returns: False where the store is being closed. Otherwise ``endWrite()`` has to follow.
-    func beginWrite() -> Bool {
-        writes.withLock { $0.begin() }
+    /// - Returns: False where the store is being closed. Otherwise ``endUse()`` has to follow.
+    func beginUse() -> Bool {
+        use.withLock { $0.begin() }
     }
 
-    func endWrite() {
-        for close in writes.withLock({ $0.end() }) { close.resume() }
+    func endUse() {
+        for close in use.withLock({ $0.end() }) { close.resume() }
     }
 
     static var closedError: BrokerError {

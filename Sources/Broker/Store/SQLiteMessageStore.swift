@@ -26,7 +26,7 @@ public final class SQLiteMessageStore: MessageStore {
     let turns: ReadTurns
     /// What the writer remembers. Touched on the writer only; the lock is there for the compiler.
     let writer: Mutex<WriterState>
-    let writes = Mutex(StoreWrites())
+    let use = Mutex(StoreUse())
 
     /// Opens the database, makes it if there is none, and brings its schema up to date.
     ///
@@ -100,7 +100,7 @@ public final class SQLiteMessageStore: MessageStore {
 
     public func close() async throws(BrokerError) {
         await withCheckedContinuation { (wakeUp: CheckedContinuation<Void, Never>) in
-            if !writes.withLock({ $0.close(wakeUp) }) { wakeUp.resume() }
+            if !use.withLock({ $0.close(wakeUp) }) { wakeUp.resume() }
         }
         do {
             // Blocks its thread until the readers are back, and they need a thread of the concurrency pool for that: with
@@ -121,7 +121,7 @@ public final class SQLiteMessageStore: MessageStore {
             }
             lock?.release()
         } catch {
-            writes.withLock { $0.reopen() }
+            use.withLock { $0.reopen() }
             throw BrokerError(.storeUnavailable, "The database cannot be closed while it is in use.", underlying: error)
         }
     }

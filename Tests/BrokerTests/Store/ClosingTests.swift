@@ -97,6 +97,8 @@ struct ClosingTests {
             #expect(throws: BrokerError.self) { try publish.get() }
             let error = await #expect(throws: BrokerError.self) { try await log.delete(1, in: .test) }
             #expect(error?.code == .closed)
+            let read = await #expect(throws: BrokerError.self) { try await log.history() }
+            #expect(read?.code == .closed)
             await log.close()
             try await store.close()
             try await Self.expectWhole(folder, store.epoch, messages: 1)

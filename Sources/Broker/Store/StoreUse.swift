@@ -1,15 +1,16 @@
-/// What writes to a store, and its close, which waits for it. A pure state machine.
+/// What uses a store, and its close, which waits for it. A pure state machine.
 ///
-/// A step of a sweep, a deletion, or a chain of batches counts from the moment it is asked for, so a close can neither
-/// overtake it nor be held up by those that come after.
-struct StoreWrites {
+/// A step of a sweep, a deletion, a page that is read, or a chain of batches counts from the moment it is asked for, so a
+/// close can neither overtake it nor be held up by those that come after. Reads as well: GRDB gives up its readers in a
+/// close without a lock, and one that comes meanwhile would meet them half gone.
+struct StoreUse {
     typealias WakeUp = CheckedContinuation<Void, Never>
 
     private var underWay = 0
     private var isClosing = false
     private var waiting: [WakeUp] = []
 
-    /// - Returns: Whether it may write; false once the store is being closed.
+    /// - Returns: Whether it may go on; false once the store is being closed.
     mutating func begin() -> Bool {
         guard !isClosing else { return false }
         underWay += 1
