@@ -55,7 +55,8 @@ public final class Chat: Service {
             names: names
         )
         try await messages.prepare()
-        let sessions = Sessions(store: store, configuration: configuration)
+        let cookies = try await CookieNames.load(store)
+        let sessions = Sessions(store: store, configuration: configuration, cookies: cookies)
         presence = Presence(log: log, group: group)
         let templates = Templates()
         pages = ChatPages(
@@ -71,7 +72,7 @@ public final class Chat: Service {
         admin = password.map { [statistics] in
             AdminPages(
                 messages: messages,
-                sessions: Sessions(store: store, configuration: configuration, seal: $0.seal),
+                sessions: Sessions(store: store, configuration: configuration, cookies: cookies, seal: $0.seal),
                 presence: Presence(log: log, group: group),
                 password: $0,
                 statistics: statistics,

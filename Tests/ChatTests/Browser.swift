@@ -19,6 +19,17 @@ final class Browser {
         self.server = server
     }
 
+    /// The server's cookie of a kind, whose name ends with the server's own.
+    func cookie(_ kind: String) -> String? {
+        cookies.first { $0.key.hasPrefix("notify_\(kind)_") }?.value
+    }
+
+    /// What the cookie of a kind is called here; all of a server's end alike.
+    func cookieName(_ kind: String) -> String {
+        let suffix = cookies.keys.first { $0.hasPrefix("notify_") }?.split(separator: "_").last ?? ""
+        return "notify_\(kind)_\(suffix)"
+    }
+
     func request(_ path: String, _ method: HTTPMethod = .GET) -> HTTPClientRequest {
         var request = HTTPClientRequest(url: server.url + path)
         request.method = method

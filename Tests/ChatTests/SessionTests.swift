@@ -14,14 +14,14 @@ import Testing
             let cookie = try #require(lobby.headers["set-cookie"].first)
             #expect(cookie.contains("; HttpOnly; SameSite=Lax"))
             #expect(!cookie.contains("Secure"))
-            let before = browser.cookies["notify_session"]
+            let before = browser.cookie("session")
             let entered = try await browser.post(
                 "/lobby/",
                 ["username": "Ariel"],
                 headers: ["X-Forwarded-Proto": "https"]
             )
             #expect(entered.headers["set-cookie"].first?.hasSuffix("; Secure") == true)
-            let token = try #require(browser.cookies["notify_session"])
+            let token = try #require(browser.cookie("session"))
             #expect(token != before, "a token that was there before signing in must not be a session")
             let kept = try await server.store.readTables { db in
                 try Data.fetchAll(db, sql: "SELECT token FROM chat_sessions")
@@ -112,10 +112,10 @@ import Testing
     @Test func `an admin's session is no chat session`() async throws {
         try await ChatServer.run { server in
             let admin = try await server.administrator()
-            admin.cookies["notify_session"] = admin.cookies["notify_admin"]
+            admin.cookies[admin.cookieName("session")] = admin.cookie("admin")
             #expect(try await admin.get("/").status == 302)
             let ariel = try await server.signedIn("Ariel")
-            ariel.cookies["notify_admin"] = ariel.cookies["notify_session"]
+            ariel.cookies[ariel.cookieName("admin")] = ariel.cookie("session")
             #expect(try await ariel.get("/admin/messages/").status == 302)
         }
     }

@@ -44,6 +44,16 @@ extension MessageLog {
         return wasThere
     }
 
+    /// Deletes several messages of a group, as ``delete(_:in:)`` does one, in transactions of bounded size.
+    ///
+    /// - Throws: ``BrokerError``: `storeUnavailable`; some may be gone then. Call it again.
+    public func delete(contentsOf sequences: [Int64], in group: GroupName) async throws(BrokerError) {
+        guard !sequences.isEmpty else { return }
+        // Also where it fails: what is gone must not be shown.
+        defer { tell(sequences.map { .message($0, in: group) }) }
+        try await store.delete(contentsOf: sequences, in: group)
+    }
+
     /// Removes a group's messages up to and including a sequence; all that are stored if none is given. Who resumes from
     /// before is told that something is missing.
     ///

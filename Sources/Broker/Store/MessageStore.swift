@@ -60,6 +60,11 @@ public protocol MessageStore: Sendable {
     /// - Returns: Whether it was there.
     func delete(_ sequence: Int64, in group: GroupName) async throws(BrokerError) -> Bool
 
+    /// Deletes several messages of a group, in transactions of bounded size. Those that are not there are passed over.
+    ///
+    /// - Throws: ``BrokerError``; some of them may be gone then.
+    func delete(contentsOf sequences: [Int64], in group: GroupName) async throws(BrokerError)
+
     /// Deletes the messages of a group up to and including a sequence, as retention and a purge do: who resumes from
     /// before is told that something is missing. In small steps beside the load, the oldest first.
     func remove(_ group: GroupName, through sequence: Int64) async throws(BrokerError)
@@ -84,6 +89,13 @@ public protocol MessageStore: Sendable {
 extension MessageStore {
     /// None, where nothing counts them.
     public var waitingReads: Int { 0 }
+}
+
+extension MessageStore {
+    /// One after the other, for a store that has no better way.
+    public func delete(contentsOf sequences: [Int64], in group: GroupName) async throws(BrokerError) {
+        for sequence in sequences { _ = try await delete(sequence, in: group) }
+    }
 }
 
 /// Drafts that are committed in one transaction.

@@ -18,6 +18,36 @@ extension SQLiteMessageStore {
         }
     }
 
+    public func delete(contentsOf sequences: [Int64], in group: GroupName) async throws(BrokerError) {
+        var rest = sequences[...]
+        while !rest.isEmpty {
+            rest = try await write { [rest] db in try Self.deleteStep(rest, in: group, db) }
+        }
+    }
+
+    /// As many as one transaction takes.
+    ///
+    /// - Returns: Those that are left.
+    private static func deleteStep(
+        _ sequences: ArraySlice<Int64>,
+        in group: GroupName,
+        _ db: Database
+    ) throws -> ArraySlice<Int64> {
+        guard let row = try GroupRows([group], db).ids.first else { return [] }
+        let size = try db.cachedStatement(sql: "SELECT length(data) FROM messages WHERE id = ? AND group_id = ?")
+        var rest = sequences
+        var (messages, bytes, looked) = (0, 0, 0)
+        while looked < stepMessages, bytes < stepBytes, let sequence = rest.popFirst() {
+            looked += 1
+            guard let found = try Int.fetchOne(size, arguments: [sequence, row]) else { continue }
+            try delete(sequence, db)
+            messages += 1
+            bytes += found
+        }
+        if messages > 0 { try count(removed: messages, bytes: bytes, row, db) }
+        return rest
+    }
+
     public func remove(_ group: GroupName, through sequence: Int64) async throws(BrokerError) {
         var isDone = false
         while !isDone {

@@ -71,7 +71,9 @@ extension AdminPages {
         guard let session = try await sessions.visitor(request.headerFields, .admin).session else {
             throw Self.signedOut
         }
-        return grant.held(by: session, presence, request)
+        return try await grant.held(by: session, presence, request, else: Self.signedOut) {
+            try await sessions.visitor(request.headerFields, .admin).session != nil
+        }
     }
 
     /// A group's name needs no decoding: what would need it is none.

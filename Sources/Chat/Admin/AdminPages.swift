@@ -148,7 +148,7 @@ struct AdminPages: Sendable {
             return page
         case .right:
             let token = try await sessions.begin(.admin, name: "admin", replacing: visitor.session)
-            if let old = visitor.session { presence.signOut(old) }
+            if let old = visitor.session { await presence.signOut(old) }
             return .redirect("/admin/", cookie: sessions.cookie(.admin, token, request))
         }
     }
@@ -156,7 +156,7 @@ struct AdminPages: Sendable {
     private func signOut(_ request: Request, _ visitor: Visitor, _ form: FormFields) async throws -> Response {
         if let session = visitor.session {
             try await sessions.end(session)
-            presence.signOut(session)
+            await presence.signOut(session)
             _ = notices.take(for: session)
         }
         return .redirect("/admin/sign-in/", cookie: sessions.cookie(.admin, nil, request))

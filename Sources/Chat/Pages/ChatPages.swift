@@ -68,7 +68,7 @@ struct ChatPages: Sendable {
             name: name.isEmpty ? DisplayName.random() : name,
             replacing: visitor.session
         )
-        if let old = visitor.session { presence.signOut(old) }
+        if let old = visitor.session { await presence.signOut(old) }
         return .redirect("/", cookie: sessions.cookie(.chat, token, request))
     }
 
@@ -80,7 +80,7 @@ struct ChatPages: Sendable {
         }
         if let session = visitor.session {
             try await sessions.end(session)
-            presence.signOut(session)
+            await presence.signOut(session)
         }
         return .redirect("/lobby/", cookie: sessions.cookie(.chat, nil, request))
     }
@@ -135,8 +135,10 @@ struct ChatPages: Sendable {
             let visitor = try await sessions.visitor(request.headerFields, .chat)
             guard let session = visitor.session else { throw Self.signedOut }
             let groups = [messages.group, messages.changes]
-            return StreamGrant(groups: groups, payload: .composed(messages.names), beginsWithAll: true)
-                .held(by: session, presence, request)
+            return try await StreamGrant(groups: groups, payload: .composed(messages.names), beginsWithAll: true)
+                .held(by: session, presence, request, else: Self.signedOut) {
+                    try await sessions.visitor(request.headerFields, .chat).session != nil
+                }
         }
     }
 }

@@ -21,11 +21,12 @@ struct Sessions: Sendable {
     let store: SQLiteMessageStore
     let configuration: ChatConfiguration
     let origins: Set<String>
+    let cookies: CookieNames
     /// What every session depends on beside its token: under another seal there is none.
     private let seal: String
 
-    init(store: SQLiteMessageStore, configuration: ChatConfiguration, seal: String = "") {
-        (self.store, self.configuration, self.seal) = (store, configuration, seal)
+    init(store: SQLiteMessageStore, configuration: ChatConfiguration, cookies: CookieNames, seal: String = "") {
+        (self.store, self.configuration, self.cookies, self.seal) = (store, configuration, cookies, seal)
         // "*" allows every page to read, and makes none of them ours: it is no origin.
         origins = Set(configuration.origins.compactMap { GatewayConfiguration.origin($0) })
     }
@@ -73,15 +74,15 @@ struct Sessions: Sendable {
 }
 
 extension Session.Kind {
-    var cookieName: String { self == .chat ? "notify_session" : "notify_admin" }
     var path: String { self == .chat ? "/" : "/admin/" }
 
     /// The token in a request's cookies (RFC 6265 §5.4), if there is one.
-    func token(in headers: HTTPFields) -> SecretToken? {
+    func token(in headers: HTTPFields, _ cookies: CookieNames) -> SecretToken? {
+        let name = cookies[self]
         for field in headers[values: .cookie] {
             for pair in field.split(separator: ";") {
                 let halves = pair.split(separator: "=", maxSplits: 1)
-                guard halves.count == 2, halves[0].drop(while: { $0 == " " }) == cookieName else { continue }
+                guard halves.count == 2, halves[0].drop(while: { $0 == " " }) == name else { continue }
                 return SecretToken(String(halves[1]))
             }
         }

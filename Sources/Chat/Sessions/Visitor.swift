@@ -50,7 +50,7 @@ struct Visitor: Sendable {
 
 extension Sessions {
     func visitor(_ headers: HTTPFields, _ kind: Session.Kind) async throws(BrokerError) -> Visitor {
-        guard let token = kind.token(in: headers) else {
+        guard let token = kind.token(in: headers, cookies) else {
             return Visitor(kind: kind, token: SecretToken(), isNew: true, session: nil, origins: origins)
         }
         return Visitor(kind: kind, token: token, isNew: false, session: try await find(token, kind), origins: origins)
@@ -63,10 +63,17 @@ extension Sessions {
     func cookie(_ kind: Session.Kind, _ token: SecretToken?, _ request: Request) -> String {
         let isSecure =
             request.headers[.origin]?.lowercased().hasPrefix("https://") == true
-            || request.headers[.forwardedProtocol]?.lowercased() == "https"
+            || request.headers[.forwardedProtocol].map(Self.firstValue) == "https"
         let age = token == nil ? 0 : lifetime(kind).components.seconds
-        return "\(kind.cookieName)=\(token?.text ?? ""); Path=\(kind.path); Max-Age=\(age); HttpOnly; SameSite=Lax"
+        return "\(cookies[kind])=\(token?.text ?? ""); Path=\(kind.path); Max-Age=\(age); HttpOnly; SameSite=Lax"
             + (isSecure ? "; Secure" : "")
+    }
+}
+
+extension Sessions {
+    /// Of a list to which each proxy adds its own: what the browser used (`X-Forwarded-Proto`).
+    private static func firstValue(_ list: String) -> String {
+        (list.split(separator: ",").first ?? "").trimmingCharacters(in: .whitespaces).lowercased()
     }
 }
 

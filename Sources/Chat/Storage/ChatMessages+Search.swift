@@ -1,4 +1,5 @@
 import Broker
+import Foundation
 import GRDB
 
 /// A message of any group as the admin shows it.
@@ -29,7 +30,7 @@ extension ChatMessages {
     /// A search looks at so many messages at most before it says where it stopped: it must not hold a reader for minutes.
     private static let searchedMessages: Int64 = 200_000
     /// What is shown of a text: a page of the admin must stay a page.
-    private static let shownCharacters = 5000
+    private static let shownBytes = 5000
 
     /// The newest messages that fit, newest first.
     ///
@@ -39,6 +40,7 @@ extension ChatMessages {
         let newest = min(search.before ?? .max, log.frontier.sequence + 1)
         let group = group.description
         return try await store.readTables(.long) { db in
+            ShownText.add(to: db)
             // Where the search begins to look: the newest so many rows below the bound.
             let floor =
                 try Int64.fetchOne(
@@ -51,20 +53,20 @@ extension ChatMessages {
                 sql: Self.statement,
                 arguments: [
                     "chat": group, "changes": changes.description, "before": newest, "floor": floor,
-                    "group": search.group, "author": search.author, "text": search.text.likePattern,
+                    "group": search.group, "author": search.author, "text": Data(search.text.utf8),
                     "anyText": search.text.isEmpty, "from": search.from?.milliseconds ?? .min,
-                    "to": search.to?.milliseconds ?? .max, "shown": Self.shownCharacters, "limit": limit + 1,
+                    "to": search.to?.milliseconds ?? .max, "shown": Self.shownBytes, "limit": limit + 1,
                     "now": Timestamp.now().milliseconds,
                 ]
             )
             var found = try rows.map { row in
                 let authorID: Int64? = row[5]
-                let shown: String? = row[3]
+                let shown: Data? = row[3]
                 return FoundMessage(
                     sequence: row[0],
                     group: try GroupName(stored: row[1] as String),
                     event: row[2],
-                    text: shown ?? "",
+                    text: String(decoding: shown ?? Data(), as: UTF8.self),
                     author: row[4],
                     authorID: authorID,
                     createdAt: Timestamp(milliseconds: row[6])
@@ -77,16 +79,15 @@ extension ChatMessages {
     }
 
     private static let statement = """
-        SELECT id, group_name, event, substr(shown, 1, :shown), author, author_id, created_at FROM (
-            SELECT m.id, g.name AS group_name, m.event, a.name AS author, a.id AS author_id, m.created_at,
-                CASE WHEN g.name = :chat AND json_valid(CAST(m.data AS TEXT))
-                    THEN json_extract(CAST(m.data AS TEXT), '$.content') ELSE CAST(m.data AS TEXT) END AS shown
+        SELECT id, group_name, event, shown_text(data, is_chat, :shown), author, author_id, created_at FROM (
+            SELECT m.id, g.name AS group_name, m.event, a.name AS author, a.id AS author_id, m.created_at, m.data,
+                g.name = :chat AS is_chat
             FROM messages m JOIN groups g ON g.id = m.group_id
                 LEFT JOIN chat_messages c ON c.id = m.id LEFT JOIN chat_authors a ON a.id = c.author_id
             WHERE m.id < :before AND m.id > :floor AND g.name <> :changes AND (:group = '' OR g.name = :group)
                 AND (:author = '' OR a.name = :author) AND m.created_at >= :from AND m.created_at < :to
                 AND (m.expires_at IS NULL OR m.expires_at > :now)
-        ) WHERE :anyText OR shown LIKE :text ESCAPE '\\' ORDER BY id DESC LIMIT :limit
+        ) WHERE :anyText OR shown_text_holds(data, is_chat, :text) ORDER BY id DESC LIMIT :limit
         """
 
     /// Single messages, for a confirmation; those that are gone are left out.

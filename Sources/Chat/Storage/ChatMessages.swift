@@ -40,9 +40,18 @@ struct ChatMessages: Sendable {
     func post(_ content: String, by name: String, sending: String?) async throws(BrokerError) -> MessageID {
         let key = sending.map { SecretToken.digest(of: "sending", "\(name)\u{0}\($0)").urlSafeText }
         var draft = try MessageDraft(group: group, text: content, idempotencyKey: key)
+        let limit = log.configuration.maximumMessageSize
         draft.attachment = DraftAttachment(
             data: { db in
-                try StoredText(author: try Self.author(name, db), name: name, content: content).data
+                let data = try StoredText(author: try Self.author(name, db), name: name, content: content).data
+                // Escapes make up to six bytes of one: what is stored, and sent to everybody, counts.
+                guard data.readableBytes <= limit else {
+                    throw BrokerError(
+                        .messageTooLarge,
+                        "The message has \(data.readableBytes) bytes with its name and its escapes: at most \(limit) are allowed."
+                    )
+                }
+                return data
             },
             stored: { db, sequence in
                 try db.cachedStatement(
@@ -76,7 +85,9 @@ struct ChatMessages: Sendable {
         let ours = messages.filter { $0.group == group }.map(\.sequence)
         names.hide(ours)
         try await tell("removed", of: ours)
-        for message in messages { try await log.delete(message.sequence, in: message.group) }
+        for (group, messages) in Dictionary(grouping: messages, by: \.group) {
+            try await log.delete(contentsOf: messages.map(\.sequence), in: group)
+        }
     }
 
     /// Removes everything that a group holds now; clients that resume from before are told.

@@ -2,6 +2,7 @@ import Broker
 import Foundation
 import Gateway
 import HTTPTypes
+import Hummingbird
 import NIOCore
 import NIOFoundationCompat
 import Synchronization
@@ -11,8 +12,10 @@ import Synchronization
 final class Presence: Sendable {
     private struct Present {
         let name: String
+        let end = StreamEnd()
         var seats = 0
-        var isSignedOut = false
+
+        var isSignedOut: Bool { end.isOver }
     }
 
     private struct State {
@@ -41,26 +44,29 @@ final class Presence: Sendable {
     /// An open stream of a session. Its end is noticed when nobody holds it any more.
     final class Seat: Sendable {
         let session: Session
+        /// What ends the session's streams.
+        let end: StreamEnd
         private let presence: Presence
 
-        fileprivate init(_ session: Session, _ presence: Presence) {
-            (self.session, self.presence) = (session, presence)
+        fileprivate init(_ session: Session, _ end: StreamEnd, _ presence: Presence) {
+            (self.session, self.end, self.presence) = (session, end, presence)
         }
 
-        /// Whether the session still holds.
-        var isValid: Bool { session.expiresAt > .now() && presence.isSignedIn(session) }
+        /// Whether the session has not expired.
+        var isValid: Bool { session.expiresAt > .now() }
 
         deinit { presence.leave(session) }
     }
 
     fileprivate func enter(_ session: Session) -> Seat {
-        state.withLock { state in
+        let end = state.withLock { state in
             var present = state.sessions[session.digest] ?? Present(name: session.name)
             present.seats += 1
             if present.seats == 1 { state.hasChanged = true }
             state.sessions[session.digest] = present
+            return present.end
         }
-        return Seat(session, self)
+        return Seat(session, end, self)
     }
 
     private func leave(_ session: Session) {
@@ -72,13 +78,10 @@ final class Presence: Sendable {
         }
     }
 
-    /// Ends the open streams of a session.
-    func signOut(_ session: Session) {
-        state.withLock { $0.sessions[session.digest]?.isSignedOut = true }
-    }
-
-    private func isSignedIn(_ session: Session) -> Bool {
-        state.withLock { !($0.sessions[session.digest]?.isSignedOut ?? false) }
+    /// Ends the open streams of a session that is gone from the database: when this returns, none of them gets anything
+    /// more. A stream that takes its seat later finds the session gone.
+    func signOut(_ session: Session) async {
+        await state.withLock { $0.sessions[session.digest]?.end }?.end()
     }
 
     var report: Report { state.withLock { Self.report($0) } }
@@ -102,11 +105,23 @@ final class Presence: Sendable {
 
 extension StreamGrant {
     /// The grant of a stream that lasts as long as a session does, and counts as somebody who is here.
-    func held(by session: Session, _ presence: Presence, _ request: HTTPRequest) -> StreamGrant {
+    ///
+    /// - Parameter isSignedIn: Looks the session up again. Somebody may have signed out since it was found: before the seat
+    ///   was taken the sign-out could not end it, and after that it does.
+    /// - Throws: `refusal` where the session is gone.
+    func held(
+        by session: Session,
+        _ presence: Presence,
+        _ request: HTTPRequest,
+        else refusal: HTTPError,
+        isSignedIn: () async throws -> Bool
+    ) async throws -> StreamGrant {
         guard request.method != .head else { return self }
         let seat = presence.enter(session)
+        guard try await isSignedIn() else { throw refusal }
         var grant = self
         grant.held = seat
+        grant.end = seat.end
         grant.isValid = { [weak seat] in seat?.isValid ?? false }
         return grant
     }

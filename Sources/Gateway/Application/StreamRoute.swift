@@ -35,6 +35,8 @@ public struct StreamGrant: Sendable {
     public var beginsWithAll: Bool
     /// Asked about four times per heartbeat, on the event loop: once false, the stream ends, and the client may ask anew.
     public var isValid: @Sendable () -> Bool
+    /// Ends the stream at once; nil where nothing does.
+    public var end: StreamEnd?
     /// Held for as long as the stream lives: its `deinit` tells the application that the stream has ended.
     public var held: (any AnyObject & Sendable)?
 
@@ -43,9 +45,10 @@ public struct StreamGrant: Sendable {
         payload: Payload = .data,
         beginsWithAll: Bool = false,
         isValid: @escaping @Sendable () -> Bool = { true },
+        end: StreamEnd? = nil,
         held: (any AnyObject & Sendable)? = nil
     ) {
         (self.groups, self.payload, self.beginsWithAll) = (groups, payload, beginsWithAll)
-        (self.isValid, self.held) = (isValid, held)
+        (self.isValid, self.end, self.held) = (isValid, end, held)
     }
 }

@@ -38,6 +38,8 @@ final class EventStream: ChannelInboundHandler {
     var number = 0
     var feed: Feed?
     var liveIndex: Int?
+    /// Under which number its grant's end knows it.
+    private var endNumber: Int?
 
     init(request: Request, shard: Shard) {
         self.request = request
@@ -57,7 +59,25 @@ final class EventStream: ChannelInboundHandler {
     func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
         writer = SocketWriter(context)
+        let isGranted = attachToEnd(context)
         shard.join(self)
+        if !isGranted { end() }
+    }
+
+    /// - Returns: Whether its grant still holds.
+    private func attachToEnd(_ context: ChannelHandlerContext) -> Bool {
+        guard let grantEnd = request.grant?.end else { return true }
+        let this = NIOLoopBound(self, eventLoop: context.eventLoop)
+        let outside = shard.shared.outside
+        endNumber = grantEnd.attach { done in
+            outside.begin()
+            this.eventLoop.execute {
+                this.value.end()
+                outside.end()
+                done()
+            }
+        }
+        return endNumber != nil
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
@@ -94,6 +114,8 @@ final class EventStream: ChannelInboundHandler {
     }
 
     private func leave() {
+        if let endNumber { request.grant?.end?.detach(endNumber) }
+        endNumber = nil
         if liveIndex != nil { shard.counters.liveStreams.add(-1) }
         cursor.end()
         writer = nil

@@ -25,7 +25,12 @@ struct BodyLimitTests {
         }
     }
 
-    @Test(arguments: ["Content-Length: 1001", "Content-Length: 99999999999", "Content-Length: 9223372036854775807"])
+    @Test(
+        arguments: [
+            "Content-Length: 1001", "Content-Length: 99999999999", "Content-Length: 9223372036854775807",
+            "Content-Length: 9223372036854775808", "Content-Length: 18446744073709551614",
+        ]
+    )
     func `an announced length is refused before the body comes`(length: String) async throws {
         try await TestServer.run(log: Self.limits) { server in
             let connection = try await server.connect()
@@ -38,10 +43,11 @@ struct BodyLimitTests {
         }
     }
 
-    @Test func `a client that is still sending reads the answer`() async throws {
+    @Test(arguments: [3, 12, 40])
+    func `a client that is still sending reads the answer`(mebibytes: Int) async throws {
         try await TestServer.run(log: Self.limits) { server in
             let connection = try await server.connect()
-            let body = [UInt8](repeating: 0x78, count: 3 << 20)
+            let body = [UInt8](repeating: 0x78, count: mebibytes << 20)
             await connection.send(TestServer.bytes("POST", "/groups/test-group/messages", body: body))
             let response = try await connection.response()
             try expectProblem(response, 413)

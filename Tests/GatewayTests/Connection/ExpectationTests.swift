@@ -53,6 +53,15 @@ struct ExpectationTests {
         }
     }
 
+    @Test(arguments: ["100-continue\r\nExpect: magic", "100-continue, magic"])
+    func `every expectation counts`(expectations: String) async throws {
+        try await TestServer.run { server in
+            let connection = try await server.connect()
+            await connection.send(Self.head(expectations, length: 5))
+            try expectProblem(try await connection.response(), 417)
+        }
+    }
+
     @Test func `an HTTP/1.0 client gets no interim answer`() async throws {
         try await TestServer.run { server in
             let connection = try await server.connect()

@@ -27,6 +27,20 @@ struct HTTP10Tests {
         }
     }
 
+    @Test func `what follows a body in chunks is no second request`() async throws {
+        try await TestServer.run { server in
+            let connection = try await server.connect()
+            await connection.send(
+                "POST /groups/test-group/messages HTTP/1.0\r\nConnection: keep-alive\r\nTransfer-Encoding: chunked\r\n\r\n"
+                    + "2\r\nhi\r\n0\r\n\r\nGET /healthz HTTP/1.0\r\n\r\n"
+            )
+            let response = try await connection.response()
+            #expect(response.status == 201)
+            #expect(response.closes)
+            #expect(try await connection.end().isEmpty)
+        }
+    }
+
     @Test func `a stream has no chunks and ends with the connection`() async throws {
         try await TestServer.run { server in
             let connection = try await server.connect()

@@ -58,6 +58,15 @@ struct PublishBodyTests {
         Publish("form, type in capitals", type: "Application/X-WWW-Form-URLEncoded", "data=x", data: "x"),
         Publish("form, event in the query", query: "?event=q", type: form, "data=x", event: "q", data: "x"),
         Publish("form, its event first", query: "?event=q", type: form, "data=x&event=b", event: "b", data: "x"),
+        Publish("form, empty event and ttl", type: form, "event=&ttl=&data=x", data: "x"),
+        Publish(
+            "form, empty event, one in the query",
+            query: "?event=q",
+            type: form,
+            "event=&data=x",
+            event: "q",
+            data: "x"
+        ),
         Publish("form, empty pairs", type: form, "&data=x&", data: "x"),
         Publish(
             "multipart as a browser sends it",
@@ -79,6 +88,12 @@ struct PublishBodyTests {
             type: "multipart/form-data; boundary=b",
             "preamble\r\n--b\r\nContent-Disposition: form-data; name=\"data\"\r\n\r\n\r\n--b--\r\nepilogue",
             data: ""
+        ),
+        Publish(
+            "multipart, a name without quotes",
+            type: "multipart/form-data; boundary=b",
+            "--b\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Disposition: form-data; name=data\r\n\r\nx\r\n--b--",
+            data: "x"
         ),
         Publish(
             "multipart, a file",
@@ -106,6 +121,7 @@ struct PublishBodyTests {
             data: #"{"n":123456789012345678901234567890.10,"e":-1E+400,"s":"\u00e9\/\n\"","k\u0065y":0}"#
         ),
         Publish("JSON, repeated key inside", type: json, #"{"data":{"a":1,"a":2}}"#, data: #"{"a":1,"a":2}"#),
+        Publish("JSON, null event and ttl", type: json, #"{"event":null,"ttl": null ,"data":"x"}"#, data: "x"),
         Publish("JSON null", type: json, #"{"data":null}"#, data: "null"),
         Publish("JSON true", type: json, #"{"data": true }"#, data: "true"),
         Publish("JSON false", type: json, #"{"data":false}"#, data: "false"),
@@ -186,7 +202,7 @@ struct PublishBodyTests {
         }
     }
 
-    @Test(arguments: ["a", "A-Z_a.z09", String(repeating: "n", count: 100), "...", "%67roup"])
+    @Test(arguments: ["a", "A-Z_a.z09", String(repeating: "n", count: 100), "..", "%67roup"])
     func `group names of the rule are taken`(name: String) async throws {
         try await TestServer.run { server in
             let created = try await server.post("/groups/\(name)/messages", "x")

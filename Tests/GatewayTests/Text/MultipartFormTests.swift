@@ -43,9 +43,23 @@ struct MultipartFormTests {
 
     @Test(
         arguments: [
+            ("name=a", "a"), ("name=a ; x=y", "a"), ("NAME = \"a\"", "a"), ("filename=\"n;name=x\"; name=a", "a"),
+            ("name*=utf-8''x; name=a", "a"), ("name=\"a\\\"b\"", "a\"b"), ("x; name=a", "a"), ("name=\"a;b\"", "a;b"),
+            ("filename=\"a\\\"; name=x\"; name=a", "a"),
+        ]
+    )
+    func `reads the name as a token and in quotes`(parameters: String, name: String) throws {
+        let part = "--b\r\nContent-Disposition: form-data; \(parameters)\r\n\r\n1\r\n--b--"
+        #expect(try fields(part) == ["\(name)=1"])
+    }
+
+    @Test(
+        arguments: [
             "", "b", "--b", "--b\r\n", "--b\r\n\r\n", "--b\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n1",
             "--b\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n1\r\n--b",
             "--b\r\nContent-Disposition: form-data\r\n\r\n1\r\n--b--",
+            "--b\r\nContent-Disposition: form-data; name=\r\n\r\n1\r\n--b--",
+            "--b\r\nContent-Disposition: form-data; name*=utf-8''a\r\n\r\n1\r\n--b--",
             "--b\r\nContent-Disposition: form-data; name=\"a\r\n\r\n1\r\n--b--", "--c\r\n\r\n--c--",
             "--b\nContent-Disposition: form-data; name=\"a\"\n\n1\n--b--",
         ]
