@@ -109,9 +109,13 @@ struct Server: Sendable {
     private static func startTimers(of loop: NIOLoopBound<ConnectionServices>, _ configuration: GatewayConfiguration) {
         let second = min(TimeAmount.seconds(1), TimeAmount(configuration.headTimeout / 4))
         loop.eventLoop.scheduleRepeatedTask(initialDelay: second, delay: second) { _ in loop.value.tick(.now()) }
-        loop.eventLoop.execute {
-            let delay = loop.value.shard.tickDelay
-            loop.eventLoop.scheduleRepeatedTask(initialDelay: delay, delay: delay) { _ in loop.value.shard.tick() }
+        loop.eventLoop.execute { scheduleLooks(of: loop) }
+    }
+
+    private static func scheduleLooks(of loop: NIOLoopBound<ConnectionServices>) {
+        loop.eventLoop.scheduleTask(in: loop.value.shard.tickDelay) {
+            loop.value.shard.tick()
+            scheduleLooks(of: loop)
         }
     }
 

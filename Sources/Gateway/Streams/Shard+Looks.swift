@@ -15,8 +15,9 @@ extension Shard {
         }
     }
 
-    /// How long to wait between two calls of ``tick()``.
-    var tickDelay: TimeAmount { looking.schedule.delay }
+    /// How long to wait before the next call of ``tick()``: a whole round where there is nobody to look at, so that an idle
+    /// loop sleeps.
+    var tickDelay: TimeAmount { streams.isEmpty ? settings.lookRound : looking.schedule.delay }
 
     /// Looks at the streams whose moment has come.
     func tick() {

@@ -16,4 +16,6 @@ struct StreamSlices {
     func streams(in slice: Int) -> [EventStream] { Array(slices[slice].values) }
 
     var all: [EventStream] { slices.flatMap(\.values) }
+
+    var isEmpty: Bool { slices.allSatisfy(\.isEmpty) }
 }

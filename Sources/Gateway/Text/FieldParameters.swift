@@ -24,7 +24,8 @@ enum FieldParameters {
     private typealias Bytes = Substring.UTF8View.SubSequence
 
     private static func token(_ bytes: inout Bytes) -> String? {
-        String(Substring(take(from: &bytes) { $0 != UInt8(ascii: ";") }).trimmed)
+        let token = Substring(take(from: &bytes) { $0 != UInt8(ascii: ";") }).trimmed
+        return token.isEmpty ? nil : String(token)
     }
 
     /// A quoted string without its quotes. A backslash stands for the quote or backslash that follows; before anything else
