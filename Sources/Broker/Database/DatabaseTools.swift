@@ -55,10 +55,12 @@ public struct DatabaseTools: Sendable {
         defer { try? FileManager.default.removeItem(atPath: partial) }
         do {
             let source = try connectForReading()
+            _ = FileManager.default.createFile(atPath: partial, contents: nil, attributes: [.posixPermissions: 0o600])
             let copy = try DatabaseQueue(path: partial)
             try source.backup(to: copy)
             let epoch = try copy.write { try SQLiteSchema.renewEpoch($0) }
             try copy.close()
+            FileOwner(ofFile: file)?.give(toFile: partial)
             try FileManager.default.moveItem(atPath: partial, toPath: destination)
             return epoch
         } catch let error as BrokerError {
@@ -82,8 +84,25 @@ public struct DatabaseTools: Sendable {
 
     /// Leaves the folder as it is. Where there is a log, this must not be the last to close it: a server that was killed
     /// would find it gone. Where there is none, a connection that only reads would leave an empty one behind.
+    ///
+    /// Where nothing can be written (a read-only mount, another user's file) and there is no log, SQLite is told that
+    /// nobody changes the file.
     private func connectForReading() throws -> DatabaseQueue {
-        try Self.connect(file, readonly: FileManager.default.fileExists(atPath: file + "-wal"))
+        let hasLog = FileManager.default.fileExists(atPath: file + "-wal")
+        let folder = URL(fileURLWithPath: file).deletingLastPathComponent().path
+        if !hasLog, access(file, W_OK) != 0 || access(folder, W_OK) != 0 { return try Self.connectImmutable(file) }
+        return try Self.connect(file, readonly: hasLog)
+    }
+
+    /// A connection that only reads the file itself: it makes nothing beside it, and does not see a log.
+    static func connectImmutable(_ path: String) throws -> DatabaseQueue {
+        var configuration = Configuration()
+        configuration.readonly = true
+        var allowed = CharacterSet.urlPathAllowed
+        allowed.remove(charactersIn: "?#%")
+        let absolute = URL(fileURLWithPath: path).path
+        let encoded = absolute.addingPercentEncoding(withAllowedCharacters: allowed) ?? absolute
+        return try DatabaseQueue(path: "file:\(encoded)?immutable=1", configuration: configuration)
     }
 
     static func connect(_ path: String, readonly: Bool, keepsLog: Bool = false) throws -> DatabaseQueue {

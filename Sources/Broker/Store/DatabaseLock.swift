@@ -6,13 +6,26 @@ import Synchronization
 /// Two writers would each hand over their own messages only, and every subscriber would miss half of them. SQLite's own
 /// locks cannot tell: they are held for a transaction, not for the life of a server. The system lets go of the lock when
 /// the process ends, however it ends; the file stays, and holds the ``CommitRecord``.
+///
+/// The database's own file is locked as well (``lockDatabase()``): a lock file can be deleted under a running server, and
+/// a second server would then make another one.
 final class DatabaseLock: Sendable {
     private let descriptor: Mutex<Int32?>
+    /// Of the database itself. SQLite's own locks are of another kind (fcntl), but closing any descriptor of the file lets
+    /// go of those: this one is closed when SQLite has closed the file.
+    private let database = Mutex<Int32?>(nil)
+    private let path: String
 
     /// - Throws: ``BrokerError`` with the code `storeUnusable` if somebody else holds the lock, or the file cannot be made.
     init(forDatabaseAt path: String) throws(BrokerError) {
-        let descriptor = open(path + "-lock", O_CREAT | O_RDWR | O_CLOEXEC, 0o644)
+        let descriptor = open(path + "-lock", O_CREAT | O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0o600)
         guard descriptor >= 0 else {
+            guard errno != ELOOP else {
+                throw BrokerError(
+                    .storeUnusable,
+                    "'\(path)-lock' is a symbolic link, and would overwrite what it leads to: remove it."
+                )
+            }
             throw BrokerError(
                 .storeUnusable,
                 "'\(path)-lock' cannot be written: check the permissions of the folder."
@@ -20,12 +33,31 @@ final class DatabaseLock: Sendable {
         }
         guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
             close(descriptor)
-            throw BrokerError(
-                .storeUnusable,
-                "Another server has the database '\(path)' open: stop that one, or give another path with --database."
-            )
+            throw Self.isTaken(path)
         }
+        self.path = path
         self.descriptor = Mutex(descriptor)
+        FileOwner(ofFile: path)?.give(toDescriptor: descriptor)
+    }
+
+    private static func isTaken(_ path: String) -> BrokerError {
+        BrokerError(
+            .storeUnusable,
+            "Another server has the database '\(path)' open: stop that one, or give another path with --database."
+        )
+    }
+
+    /// To be called when the database's file is there.
+    ///
+    /// - Throws: ``BrokerError`` with the code `storeUnusable` if somebody else has it.
+    func lockDatabase() throws(BrokerError) {
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { return }
+        guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
+            close(descriptor)
+            throw Self.isTaken(path)
+        }
+        database.withLock { $0 = descriptor }
     }
 
     /// Nil if there is none, or not a whole one.
@@ -51,7 +83,13 @@ final class DatabaseLock: Sendable {
         }
     }
 
+    /// To be called when SQLite has closed the database.
     func release() {
+        Self.release(database)
+        Self.release(descriptor)
+    }
+
+    private static func release(_ descriptor: borrowing Mutex<Int32?>) {
         descriptor.withLock { descriptor in
             if let descriptor {
                 // Not by closing alone: a child process that is just being started still has the file open, too.

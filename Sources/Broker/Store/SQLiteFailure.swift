@@ -17,6 +17,11 @@ enum SQLiteFailure {
         if FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory), isDirectory.boolValue {
             throw BrokerError(.storeUnusable, "'\(path)' is a folder: give the path of a file with \(option).")
         }
+        var status = stat()
+        // Opening a pipe would wait for somebody at its other end.
+        guard stat(path, &status) != 0 || status.st_mode & S_IFMT == S_IFREG else {
+            throw BrokerError(.storeUnusable, "'\(path)' is no file: give the path of a file with \(option).")
+        }
     }
 
     static func opening(_ path: String, _ error: any Error) -> BrokerError {

@@ -36,6 +36,7 @@ extension SQLiteMessageStore {
         }
         try SQLiteFailure.checkFolder(of: path)
         try SQLiteSchema.refuseOthers(path)
+        try SQLiteSchema.refuseNewer(path)
         let lock = try DatabaseLock(forDatabaseAt: path)
         let record = lock.record()
         let isNew = (fileSize(path) ?? 0) == 0
@@ -43,6 +44,8 @@ extension SQLiteMessageStore {
         if isNew, (fileSize(path + "-wal") ?? 0) > 0 { throw SQLiteFailure.missing(path) }
         // Before SQLite opens it, which ends the log where it finds it damaged.
         let trace = record?.position.map { WriteAheadLogFile(ofDatabaseAt: path)?.trace(of: $0) ?? .lost } ?? .whole
+        if isNew { makeFile(path) }
+        try lock.lockDatabase()
         let pool = try DatabasePool(path: path, configuration: databaseConfiguration(configuration))
         try pool.writeWithoutTransaction { db in
             try SQLiteSchema.verify(db)
@@ -85,6 +88,13 @@ extension SQLiteMessageStore {
             epoch: epoch,
             newest: newest
         )
+    }
+
+    /// Messages are for those whom the server lets read them: SQLite would make a file for everybody. The files beside it
+    /// take its mode.
+    private static func makeFile(_ path: String) {
+        let descriptor = Foundation.open(path, O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0o600)
+        if descriptor >= 0 { Foundation.close(descriptor) }
     }
 
     private static func databaseConfiguration(_ settings: Configuration) -> GRDB.Configuration {

@@ -88,9 +88,18 @@ public final class SQLiteMessageStore: MessageStore {
 
     /// The file that a path leads to: SQLite puts the write-ahead log there, and two servers that come by different paths
     /// must meet at one lock.
+    ///
+    /// A link counts also where its target does not exist yet. `file:x` is the name of a file, not one of SQLite's URIs.
     static func file(of path: String) -> String {
-        guard (try? FileManager.default.destinationOfSymbolicLink(atPath: path)) != nil else { return path }
-        return URL(fileURLWithPath: path).resolvingSymlinksInPath().path
+        guard path != inMemoryPath else { return path }
+        var file = path.utf8.starts(with: "file:".utf8) ? "./" + path : path
+        // As many as Linux follows (path_resolution(7)).
+        for _ in 0..<40 {
+            guard let target = try? FileManager.default.destinationOfSymbolicLink(atPath: file) else { break }
+            let folder = URL(fileURLWithPath: file).deletingLastPathComponent().path
+            file = target.utf8.first == UInt8(ascii: "/") ? target : folder + "/" + target
+        }
+        return file
     }
 
     static func fileSize(_ path: String) -> Int? {

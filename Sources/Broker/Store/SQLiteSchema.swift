@@ -30,6 +30,23 @@ enum SQLiteSchema {
         guard application == applicationID || isBegun else { throw otherProgram }
     }
 
+    /// Looks at the schema before the write-ahead log is set up, which would change a newer version's file. What is only in
+    /// that file's log is not seen here, but by ``verify(_:)``.
+    ///
+    /// - Throws: ``BrokerError`` with the code `storeUnusable`.
+    static func refuseNewer(_ path: String) throws {
+        guard (SQLiteMessageStore.fileSize(path) ?? 0) > 0 else { return }
+        guard let queue = try? DatabaseTools.connectImmutable(path) else { return }
+        defer { try? queue.close() }
+        do {
+            try queue.read { try verify($0) }
+        } catch let error as BrokerError {
+            throw error
+        } catch {
+            // Told when it is opened, with what to do.
+        }
+    }
+
     private static let otherProgram = BrokerError(
         .storeUnusable,
         "The file is another program's SQLite database: give another path with --database."
