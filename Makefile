@@ -29,9 +29,10 @@ lint:  ## Checks the format of the Swift sources. Any finding is an error.
 	@scripts/require swift
 	swift format lint --strict --parallel --recursive $(SWIFT_FILES)
 
+# Sixteen at a time: all at once, the time limit of each would count while hundreds of others run.
 test-swift:  ## Runs the Swift tests, in parallel. One suite: make test-swift ARGS="--filter Names"
 	@scripts/require swift sqlite
-	swift test --disable-xctest $(ARGS)
+	SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=16 swift test --disable-xctest $(ARGS)
 
 test-cli:  ## Runs the tests of the command line against the debug build.
 	@scripts/require swift sqlite python
