@@ -17,7 +17,7 @@ struct MethodTests {
     @Test(arguments: known)
     func `another method is 405 and tells which there are`(path: String, allowed: [String]) async throws {
         try await TestServer.run { server in
-            for method in ["GET", "POST", "PUT", "PATCH", "DELETE", "TRACE", "PROPFIND", "PURGE"]
+            for method in ["GET", "POST", "PUT", "PATCH", "DELETE", "TRACE", "PROPFIND", "PURGE", "QUERY"]
             where !allowed.contains(method) {
                 let response = try await server.request(method, path, body: method == "TRACE" ? nil : Array("x".utf8))
                 try expectProblem(response, 405, method)
