@@ -1,11 +1,14 @@
 # Needs Swift 6.2 or newer, git, make and a shell. `scripts/require` installs the rest, and says so before it does.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test build format lint test-swift test-cli test-browser test-thread soak load stop crash damage store budgets
+.PHONY: help run test build format lint test-swift test-cli test-browser test-proxies test-openapi test-thread soak load stop crash damage store budgets
 
 ARGS ?=
+# docs/decisions/0009-no-exclusivity-checks-in-production.md
+RELEASE_FLAGS ?= -Xswiftc -enforce-exclusivity=unchecked
 SWIFT_FILES := Sources Tests Package.swift
 VENV := .venv
+VENV_OPENAPI := .venv-openapi
 
 help:  ## Shows this list.
 	@echo 'Notify. Targets:'
@@ -19,7 +22,7 @@ test: test-swift test-cli test-browser  ## Runs all tests: Swift, the command li
 
 build:  ## Builds notify-cli for production into .build/release.
 	@scripts/require swift sqlite
-	swift build -c release --product notify-cli
+	swift build -c release --product notify-cli $(RELEASE_FLAGS)
 
 format:  ## Formats the Swift sources in place.
 	@scripts/require swift
@@ -29,21 +32,33 @@ lint:  ## Checks the format of the Swift sources. Any finding is an error.
 	@scripts/require swift
 	swift format lint --strict --parallel --recursive $(SWIFT_FILES)
 
-# Sixteen at a time: all at once, the time limit of each would count while hundreds of others run.
+# Eight at a time: all at once, the time limit of each would count while hundreds of others run.
 test-swift:  ## Runs the Swift tests, in parallel. One suite: make test-swift ARGS="--filter Names"
 	@scripts/require swift sqlite
-	SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=16 swift test --disable-xctest $(ARGS)
+	SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=8 swift test --disable-xctest $(ARGS)
 
 test-cli:  ## Runs the tests of the command line against the debug build.
 	@scripts/require swift sqlite python
 	swift build --product notify-cli
 	python3 Tests/command-line/run.py "$$(swift build --show-bin-path)/notify-cli"
+	python3 Tests/command-line/lifecycle.py "$$(swift build --show-bin-path)/notify-cli"
 
 test-browser: $(VENV)/ready  ## Runs the browser tests against the debug build of the server.
 	@scripts/require swift sqlite browser
 	swift build --product notify-cli
 	$(VENV)/bin/python Tests/browser/run.py "$$(swift build --show-bin-path)/notify-cli"
 	$(VENV)/bin/python Tests/browser/chat.py "$$(swift build --show-bin-path)/notify-cli"
+	$(VENV)/bin/python Tests/browser/https.py "$$(swift build --show-bin-path)/notify-cli"
+
+test-proxies: $(VENV)/ready  ## Runs the browser behind nginx and Caddy, with the configurations of docs/operations.
+	@scripts/require swift sqlite browser nginx caddy
+	swift build --product notify-cli
+	$(VENV)/bin/python Tests/browser/proxies.py "$$(swift build --show-bin-path)/notify-cli"
+
+test-openapi: $(VENV_OPENAPI)/ready  ## Holds the debug build of the server to its own openapi.yaml. Other requests: ARGS="--seed 2"
+	@scripts/require swift sqlite
+	swift build --product notify-cli
+	$(VENV_OPENAPI)/bin/python scripts/openapi "$$(swift build --show-bin-path)/notify-cli" $(ARGS)
 
 # One test after the other: at this pace, all at once would starve each other beyond their time limits. And Swift's own
 # report of a crash hangs under the sanitizer.
@@ -56,13 +71,14 @@ soak: build  ## Loads the server for a minute and accounts for every message. AR
 	@scripts/require python3
 	scripts/load/soak $(ARGS)
 
-load: build  ## Runs the other load scripts: broken connections, many streams, stalled readers, dead peers.
+load: build $(VENV)/ready  ## Runs the other load scripts: broken connections, many streams, stalled readers, dead peers.
 	@scripts/require python3 ip
 	scripts/load/aborts
 	scripts/load/crowd
 	scripts/load/stalled
 	scripts/load/stalled --stalled 100
 	scripts/load/dead-peer
+	$(VENV)/bin/python scripts/load/http2
 
 stop: build  ## Stops the server again and again under everything that writes. Fewer: make stop ARGS="--rounds 20"
 	@scripts/require python3
@@ -91,4 +107,11 @@ $(VENV)/ready: Tests/browser/requirements.txt
 	@echo 'Installing Playwright for the browser tests from PyPI into $(VENV).'
 	python3 -m venv --clear $(VENV)
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check --requirement Tests/browser/requirements.txt
+	@touch $@
+
+$(VENV_OPENAPI)/ready: Tests/openapi/requirements.txt
+	@scripts/require python
+	@echo 'Installing schemathesis from PyPI into $(VENV_OPENAPI).'
+	python3 -m venv --clear $(VENV_OPENAPI)
+	$(VENV_OPENAPI)/bin/pip install --quiet --disable-pip-version-check --requirement Tests/openapi/requirements.txt
 	@touch $@

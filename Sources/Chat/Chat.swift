@@ -46,7 +46,7 @@ public final class Chat: Service {
     ) async throws(BrokerError) {
         let group = try GroupName(Self.groupName)
         try store.migrate(ChatSchema.migrator)
-        let names = AuthorNames(epoch: store.epoch)
+        let names = AuthorNames()
         let messages = ChatMessages(
             log: log,
             store: store,

@@ -22,14 +22,22 @@ public final class Gateway: Service {
     public let log: MessageLog
     /// As it was given; does not change.
     public let configuration: GatewayConfiguration
+    /// Every path that the router knows.
+    let paths: [String]
     private let responder: any HTTPResponder<GatewayContext>
     private let logger: Logger
     private let shared: Shard.SharedState
+    private let readiness: Readiness
     private let streams: [StreamRoute]
-    private let reserved: ReservedGroups
+    private let terms: AccessTerms
+    private let keys: Mutex<AccessKeys?>
     private let onStart: @Sendable (Int) async -> Void
     private let socket: ListeningSocket?
     private let server = Mutex<Server?>(nil)
+    let certificates: Certificates?
+    private let watching = Mutex<Task<Void, Never>?>(nil)
+    /// How connections of the port are set up, from the next start on; nil: as the configuration says.
+    let pipeline = Mutex<ConnectionPipeline?>(nil)
 
     /// - Parameters:
     ///   - router: Further routes; the gateway adds its own.
@@ -37,6 +45,7 @@ public final class Gateway: Service {
     ///   - reserved: Groups that the public routes refuse: they can be had through `streams` only.
     ///   - counters: What the gateway counts into; one of its own by default.
     ///   - socket: Where to listen, bound beforehand; by default the gateway binds what the configuration says.
+    ///   - keys: The keys that the configuration names, read beforehand; by default ``start()`` reads them.
     ///   - onStart: Called by ``run()`` with the port, once connections are accepted.
     /// - Throws: ``GatewayError`` with the code `invalidConfiguration`.
     public init(
@@ -48,6 +57,7 @@ public final class Gateway: Service {
         counters: Counters = Counters(),
         logger: Logger = Logger(label: "notify"),
         socket: ListeningSocket? = nil,
+        keys: AccessKeys? = nil,
         onStart: @escaping @Sendable (Int) async -> Void = { _ in }
     ) throws(GatewayError) {
         try configuration.validate()
@@ -57,18 +67,30 @@ public final class Gateway: Service {
         self.onStart = onStart
         self.socket = socket
         self.streams = streams
-        self.reserved = ReservedGroups(names: reserved)
+        certificates = try configuration.tls.map { files throws(GatewayError) in try Certificates(files, logger) }
+        terms = AccessTerms(
+            applicationGroups: reserved,
+            everybody: Rights(
+                publish: GroupPatterns(configuration.access.anonymousPublish),
+                subscribe: GroupPatterns(configuration.access.anonymousSubscribe)
+            )
+        )
+        self.keys = Mutex(keys)
         shared = Shard.SharedState(
             counters: counters,
             bodies: MemoryBudget(limit: configuration.maximumBodiesBytes),
-            answers: LargeAnswers(limit: configuration.maximumAnswerBytes)
+            answers: LargeAnswers(limit: configuration.maximumAnswerBytes),
+            strangers: Strangers(configuration, counters)
         )
         router.add(middleware: ProblemMiddleware())
-        HealthRoutes.register(in: router)
-        MessageRoutes(log: log, answers: shared.answers, reserved: self.reserved).register(in: router)
-        GroupRoutes(log: log, subscribers: shared.subscribers, reserved: self.reserved).register(in: router)
+        readiness = Readiness(log: log, outside: shared.outside)
+        HealthRoutes.register(in: router, readiness: readiness)
+        MessageRoutes(log: log, answers: shared.answers).register(in: router)
+        GroupRoutes(log: log, subscribers: shared.subscribers).register(in: router)
         for stream in streams { router.resource(RouterPath(stream.path), onLoop: [.get, .head], [:]) }
         MetricsRoutes(log: log, shared: shared).register(in: router)
+        DescriptionRoutes.register(in: router)
+        paths = Array(Set(router.routes.map { "\($0.path)" })).sorted()
         responder = router.buildResponder()
     }
 
@@ -87,19 +109,41 @@ public final class Gateway: Service {
     /// Begins to serve.
     ///
     /// - Returns: The port.
-    /// - Throws: ``GatewayError``: `addressInUse`, `cannotListen`.
+    /// - Throws: ``GatewayError``: `addressInUse`, `cannotListen`; `invalidConfiguration` for keys that cannot be read.
     public func start() async throws(GatewayError) -> Int {
+        let keys = try await accessKeys()
         let server = try await Server.start(
             configuration,
             on: socket,
             log: log,
             shared: shared,
             streams: streams,
-            reserved: reserved,
+            terms: terms,
+            keys: keys,
+            readiness: readiness,
             responder: responder,
+            pipeline: pipeline(of:),
             logger: logger
         )
         self.server.withLock { $0 = server }
+        watchFiles(keys)
+        let largest = max(configuration.maximumBatchBytes, configuration.maximumBodyBytes ?? log.bodyBytes)
+        if configuration.maximumBodiesBytes / 4 * 3 < largest {
+            logger.warning(
+                """
+                Large bodies may take three quarters of the memory for bodies, and the largest is more than that: it is \
+                refused for ever. Raise --max-bodies-size, or lower --max-batch-size and --max-body-size
+                """,
+                metadata: ["all-bodies": "\(configuration.maximumBodiesBytes)", "largest": "\(largest)"]
+            )
+        }
+        if configuration.allowsPublicHost, !configuration.access.hasKeys, configuration.listensOnPort,
+            !GatewayConfiguration.isLoopback(configuration.host)
+        {
+            logger.warning(
+                "Everybody who reaches this server may read and write every group (--insecure). Keys change that: --api-keys"
+            )
+        }
         if configuration.allowedOrigins.contains("*") {
             logger.warning(
                 """
@@ -111,63 +155,69 @@ public final class Gateway: Service {
         return server.port
     }
 
+    private func pipeline(of entrance: Arrival.Entrance) -> ConnectionPipeline {
+        let cleartext = configuration.allowsCleartextHTTP2 ? ConnectionPipeline.gated(.cleartext) : .http1
+        return switch entrance {
+        case .port: pipeline.withLock { $0 } ?? certificates.map { .gated(.tls($0)) } ?? cleartext
+        case .unixSocket: cleartext
+        case .operations: .http1
+        }
+    }
+
+    /// The port with figures and health; nil where there is none, and while it does not serve.
+    public var operationsPort: Int? { server.withLock { $0?.operationsPort } }
+
+    /// Reads again what can be read while it serves, as after SIGHUP: keys, and the certificate with its own. Connections that
+    /// are open keep their certificate; streams of keys that are gone have ended when this returns.
+    ///
+    /// - Returns: The keys that there are now; nil where there are none.
+    /// - Throws: ``GatewayError``: files that cannot be used. What was read from them before stays.
+    @discardableResult
+    public func reload() async throws(GatewayError) -> AccessKeys.Report? {
+        let certificate = Result { () throws(GatewayError) in try certificates?.reload() }
+        let report = try await keys.withLock { $0 }?.reload()
+        _ = try certificate.get()
+        return report
+    }
+
+    /// Allows the pages of these origins, and of no others, from now on. The pages of applications may have a list of their own.
+    ///
+    /// - Throws: ``GatewayError`` with the code `invalidConfiguration`: one of them is no origin. Then nothing changes.
+    public func allow(origins: [String]) async throws(GatewayError) {
+        var configuration = configuration
+        configuration.allowedOrigins = origins
+        try configuration.validateOrigins()
+        await server.withLock { $0 }?.change(to: AccessPolicy(configuration, logger))
+    }
+
+    private func watchFiles(_ keys: AccessKeys?) {
+        let watch: @Sendable () async -> Void = { [certificates] in
+            await withTaskGroup(of: Void.self) { tasks in
+                if let keys { tasks.addTask { await keys.keepFresh() } }
+                if let certificates { tasks.addTask { await certificates.watch() } }
+            }
+        }
+        if keys != nil || certificates != nil { watching.withLock { $0 = Task(operation: watch) } }
+    }
+
+    private func accessKeys() async throws(GatewayError) -> AccessKeys? {
+        guard configuration.access.hasKeys else { return nil }
+        if let keys = keys.withLock({ $0 }) { return keys }
+        let read = try await AccessKeys(configuration.access, logger: logger)
+        keys.withLock { $0 = read }
+        return read
+    }
+
+    /// Connections that the system holds until they are accepted, at most; 0 while it does not serve.
+    var backlog: Int { server.withLock { $0?.backlog ?? 0 } }
+
     /// Ends the streams, each with `retry:` and a whole body, finishes the requests under way, and closes what is left
     /// after the grace time. Returns at once when nothing is open.
     public func stop() async {
+        watching.withLock { $0 }?.cancel()
         await server.withLock { server in
             defer { server = nil }
             return server
         }?.stop(grace: TimeAmount(configuration.grace))
-    }
-}
-
-extension GatewayConfiguration {
-    /// Checks what can be checked without starting.
-    ///
-    /// - Throws: ``GatewayError`` with the code `invalidConfiguration`, whose message names the option.
-    public func validate() throws(GatewayError) {
-        guard allowsPublicHost || Self.isLoopback(host) else {
-            throw GatewayError(
-                .invalidConfiguration,
-                "There is no access control yet: anybody who reaches '\(host)' could read and write every group. Listen on "
-                    + "127.0.0.1, or add --insecure to do it all the same."
-            )
-        }
-        let positive: [(String, Int)] = [
-            ("--max-connections", maximumConnections), ("--max-header-size", maximumHeaderBytes),
-            ("--max-groups-per-stream", maximumGroupsPerStream), ("--max-last", maximumLast),
-            ("--recent-messages-size", recentMessageBytes),
-            ("--inbox-size", inboxBytes), ("--connection-buffer-size", connectionBufferBytes),
-            ("--max-pinned-size", pinnedBytes), ("--max-body-size", maximumBodyBytes ?? 1),
-            ("--event-loops", eventLoops ?? 1), ("--max-batch-size", maximumBatchBytes),
-            ("--max-answers-size", maximumAnswerBytes), ("--max-bodies-size", maximumBodiesBytes),
-            ("--min-body-rate", minimumBodyRate),
-            ("--max-batch-messages", maximumBatchMessages),
-        ]
-        for (option, value) in positive where value < 1 {
-            throw GatewayError(.invalidConfiguration, "\(option) is \(value): it must be at least 1.")
-        }
-        // Each group is one term of a statement, of which SQLite takes 500 (https://www.sqlite.org/limits.html).
-        guard maximumGroupsPerStream <= 400 else {
-            throw GatewayError(
-                .invalidConfiguration,
-                "--max-groups-per-stream is \(maximumGroupsPerStream): it may be at most 400."
-            )
-        }
-        let durations: [(String, Duration)] = [
-            ("--heartbeat", heartbeat), ("--head-timeout", headTimeout), ("--idle-timeout", idleTimeout),
-            ("--body-timeout", bodyTimeout), ("--stall-timeout", stallTimeout), ("--retry", retry),
-        ]
-        for (option, value) in durations where value < .milliseconds(1) {
-            throw GatewayError(.invalidConfiguration, "\(option) is \(value): it must be at least 1ms.")
-        }
-        for host in allowedHosts where !Self.isHost(host) {
-            throw GatewayError(
-                .invalidConfiguration,
-                "--allow-host \(host.quotedForPeople) is no host: give a name or an address without a port, such as "
-                    + "notify.example.org. There are no patterns."
-            )
-        }
-        try validateOrigins()
     }
 }

@@ -4,8 +4,20 @@ public struct GatewayConfiguration: Sendable {
     public var host = "127.0.0.1"
     /// The port; 0 takes a free one.
     public var port = 8080
-    /// Allows a `host` that is not loopback. There is no access control yet, so anybody who reaches the port can read and
-    /// write everything.
+    /// Who may do what. Without keys, anybody who reaches the port can read and write everything.
+    public var access = AccessConfiguration()
+    /// Whether `host` and `port` are listened on; without it there must be a ``unixSocket``.
+    public var listensOnPort = true
+    /// A socket in the file system to listen on as well, for programs of this machine: plain HTTP, mode 0660. The file of a
+    /// server that is gone is replaced.
+    public var unixSocket: String?
+    /// A port on 127.0.0.1 with `/metrics`, `/healthz` and `/readyz` alone, for those who run the server; 0 takes a free one.
+    public var operationsPort: Int?
+    /// The certificate of `host` and `port`; nil: they speak plain HTTP. Files that change are read again within seconds.
+    public var tls: TLSFiles?
+    /// Whether clients may speak HTTP/2 without TLS, with prior knowledge. With TLS they agree on it in any case.
+    public var allowsCleartextHTTP2 = false
+    /// Allows a `host` that is not loopback although there are no keys.
     public var allowsPublicHost = false
     /// Further hosts that the server answers to, beside loopback and `host`: names or addresses without a port, such as
     /// `notify.example.org`. A server that listens on all addresses answers to every host, unless this names some.
@@ -15,6 +27,21 @@ public struct GatewayConfiguration: Sendable {
 
     /// Open connections, streams among them. Over it, streams are asked to come back and requests get a 503.
     public var maximumConnections = 50_000
+    /// Open streams of HTTP/2 over all connections, requests among them. Over it, event streams are asked to come back and
+    /// requests get a 503.
+    public var maximumHTTP2Streams = 50_000
+    /// Open streams of one connection of HTTP/2.
+    public var maximumStreamsPerConnection = 1000
+    /// Open connections from one address, or one network of IPv6 (/64); nil: any number. Those of trusted proxies are not
+    /// counted. Over it: 429, and streams are asked to come back.
+    public var maximumConnectionsPerAddress: Int?
+    /// Open streams of one user, by the `sub` of its tokens; nil: any number. Over it streams are asked to come back.
+    public var maximumStreamsPerUser: Int?
+    /// How often a token, or an address without one, may publish; nil: as often as it likes. Over it: 429.
+    public var publishRate: Rate?
+    /// Proxies whose word for their clients' addresses and scheme is taken: addresses, ranges such as `10.0.0.0/8`, or
+    /// `unix` for whoever comes by the Unix socket.
+    public var trustedProxies: [String] = []
     /// All names and values of a request's header fields together, in bytes. Over it: 431.
     public var maximumHeaderBytes = 16 << 10
     /// How long a client may take to send a request's head.

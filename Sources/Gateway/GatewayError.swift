@@ -1,6 +1,6 @@
 /// Why a gateway cannot start or go on: a code for programs, a sentence for people, and what lay under it.
 public struct GatewayError: Error, Sendable, CustomStringConvertible {
-    /// What kind of failure it is, for programs to decide by.
+    /// The kind of failure, for programs to decide by.
     public enum Code: Hashable, Sendable {
         /// A setting that is out of its range, or settings that do not go together.
         case invalidConfiguration

@@ -62,7 +62,7 @@ struct Answer: Sendable {
     var body = ByteBuffer()
     /// Whether it is for programs, and not an application's page: then ``programFields`` go with it.
     var isForPrograms = true
-    /// What it takes of the memory of large answers, until the client has it.
+    /// Its share of the memory for large answers, until the client has it.
     var held: BudgetShare?
 
     /// No cache keeps it, since the next answer may be another; and no browser takes it for a page, whatever text it holds.

@@ -12,9 +12,15 @@ extension NotifyClient {
         public var maximumEventSize = 16 * 1024 * 1024
         /// How long to wait before a stream is asked for again.
         public var reconnect = ReconnectSchedule()
+        /// A file in PEM with the certificates that a server's must come from, in the place of the system's; nil: the system's.
+        /// For a server whose certificate signs itself, that one.
+        public var trustedCertificates: String?
         /// Whether a subscription waits for a server that does not answer at its very first attempt; false: it throws.
         /// Once it was connected, it always goes on trying.
         public var waitsForServer = false
+
+        /// A token or an API key, sent with every request (`Authorization: Bearer`). Use it over `https`, or on this machine.
+        public var token: String?
 
         /// With the defaults.
         public init() {}

@@ -65,10 +65,10 @@ extension NotifyClient {
         if data.isEmpty {
             // An empty body means that the data was forgotten, and is refused; empty data is said in JSON.
             request.headers.add(name: "content-type", value: "application/json")
-            request.body = .bytes(ByteBuffer(bytes: try JSONEncoder().encode(["event": event, "data": data])))
+            request.body = .pieces(ByteBuffer(bytes: try JSONEncoder().encode(["event": event, "data": data])))
         } else {
             request.headers.add(name: "content-type", value: "text/plain; charset=utf-8")
-            request.body = .bytes(ByteBuffer(string: data))
+            request.body = .pieces(ByteBuffer(string: data))
         }
         guard let idempotencyKey else {
             return try await transport.answer(to: request, as: PublishedMessage.self)

@@ -30,7 +30,7 @@ extension NotifyClient {
         }
         var request = transport.request(.POST, path: ["messages"])
         request.headers.add(name: "content-type", value: "application/x-ndjson")
-        request.body = .bytes(body)
+        request.body = .pieces(body)
         let ids = try await publishedIDs(request)
         guard ids.count == messages.count else {
             throw NotifyClientError(

@@ -20,9 +20,10 @@ public final class NotifyClient: Sendable {
     /// - Parameters:
     ///   - url: The server's base address, `http` or `https`, with a path where a proxy puts the server below one.
     ///   - configuration: Times and limits.
-    /// - Throws: ``NotifyClientError`` with the code `invalidArgument` if the address is none.
+    /// - Throws: ``NotifyClientError`` with the code `invalidArgument` if the address is none, or no
+    ///   certificates are in the file that is to have them.
     public init(url: String, configuration: Configuration = Configuration()) throws(NotifyClientError) {
-        transport = Transport(server: try ServerAddress(url), configuration: configuration)
+        transport = try Transport(server: try ServerAddress(url), configuration: configuration)
     }
 
     /// Closes all connections. Requests and subscriptions that still run end with the code `closed`. A second call does

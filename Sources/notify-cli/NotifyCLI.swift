@@ -8,7 +8,7 @@ struct NotifyCLI: AsyncParsableCommand {
         abstract: "Publish messages to groups and follow them.",
         discussion: """
             Every option can also be given as an environment variable (--url is NOTIFY_URL, --max-message-size is \
-            NOTIFY_MAX_MESSAGE_SIZE) and in a JSON file named by --config or NOTIFY_CONFIG ({"url": "…"}). The option \
+            NOTIFY_MAX_MESSAGE_SIZE) and in a YAML or JSON file named by --config or NOTIFY_CONFIG (url: "…"). The option \
             wins over the variable, the variable over the file.
 
             Exit status: 0 done, 1 failed, 64 wrong usage.
@@ -17,7 +17,7 @@ struct NotifyCLI: AsyncParsableCommand {
             """,
         subcommands: [
             ServeCommand.self, SendCommand.self, ListenCommand.self, HistoryCommand.self, GroupsCommand.self,
-            DatabaseCommand.self,
+            KeyCommand.self, DatabaseCommand.self, ConfigCommand.self,
         ]
     )
 }

@@ -92,6 +92,16 @@ import Testing
         }
     }
 
+    @Test func `a page that is not there is a page of the admin that says so`() async throws {
+        try await ChatServer.run { server in
+            let admin = try await server.administrator()
+            let missing = try await admin.get("/admin/nope/", headers: ["Accept": "text/html"])
+            #expect(missing.status == 404)
+            #expect(missing.body.contains("There is no such page") && missing.body.contains(#"href="/admin/""#))
+            #expect(try await server.browser().get("/admin/nope").status == 302)
+        }
+    }
+
     @Test func `a password is made once, and kept as a digest`() async throws {
         let store = try SQLiteMessageStore(path: SQLiteMessageStore.inMemoryPath)
         try store.migrate(ChatSchema.migrator)

@@ -103,13 +103,13 @@ import Testing
             let ariel = try await server.signedIn("Ariel")
             for text in ["old", "new"] { try await ariel.post("/create-message/", ["content": text]) }
             let stored = try await server.store.messages(
-                of: [server.chat.pages.messages.group],
+                of: [.group(server.chat.pages.messages.group)],
                 after: 0,
                 through: 2,
                 limit: 2,
                 maximumBytes: .max
             ).messages
-            let names = AuthorNames(epoch: server.store.epoch)
+            let names = AuthorNames()
             names.hide([1, 2])
             #expect(stored.map { names.compose($0) == nil } == [true, true])
             names.hide((-20_000...0).map { $0 })

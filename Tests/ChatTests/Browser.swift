@@ -56,8 +56,10 @@ final class Browser {
     }
 
     @discardableResult
-    func get(_ path: String) async throws -> Answer {
-        try await send(request(path))
+    func get(_ path: String, headers: HTTPHeaders = [:]) async throws -> Answer {
+        var request = request(path)
+        request.headers.add(contentsOf: headers)
+        return try await send(request)
     }
 
     /// Sends a form, with the page's token where none is given.

@@ -95,11 +95,11 @@ import Testing
             store: store,
             group: try GroupName("chat"),
             changes: try GroupName("changes"),
-            names: AuthorNames(epoch: store.epoch)
+            names: AuthorNames()
         )
         try await chat.tell("renamed", of: Array(990...1090), to: "\"Robin\" Goodfellow")
         let page = try await store.messages(
-            of: [GroupName("changes")],
+            of: [.group(GroupName("changes"))],
             after: 0,
             through: .max,
             limit: 1000,

@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import os
 import queue
 import random
 import re
@@ -31,11 +32,13 @@ def free_port():
 class Server:
     """`notify-cli serve` on one port and one database. It can be started again after it was stopped or killed.
 
-    `prefix` goes before the command: a network namespace, a profiler.
+    `prefix` goes before the command: a network namespace, a profiler. `environment` is added to this process's own, and the
+    server keeps the descriptors `pass_fds`.
     """
 
     def __init__(
-        self, binary: Path, database: Path, allow_origin: str | None = None, *, host="127.0.0.1", options=(), prefix=()
+        self, binary: Path, database: Path, allow_origin: str | None = None, *, host="127.0.0.1", options=(), prefix=(),
+        environment=None, pass_fds=(),
     ):
         self.binary = binary
         self.database = database
@@ -43,6 +46,8 @@ class Server:
         self.host = host
         self.options = list(options)
         self.prefix = list(prefix)
+        self.environment = environment or {}
+        self.pass_fds = pass_fds
         self.port = free_port()
         self.process = None
         self.reader = None  # ends when the server has said its last word
@@ -62,7 +67,7 @@ class Server:
                 raise AssertionError(f"The server printed no address within {PATIENCE} s.") from None
             if line is None:
                 raise AssertionError("The server ended before it printed its address.")
-            if match := re.search(rf"http://{re.escape(self.host)}:(\d+)", line):
+            if match := re.search(rf"https?://{re.escape(self.host)}:(\d+)", line):
                 assert int(match[1]) == self.port, f"asked for port {self.port}, the server printed {match[0]}"
                 return self
 
@@ -74,7 +79,8 @@ class Server:
         if self.allow_origin:
             command += ["--allow-origin", self.allow_origin]
         self.process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            env={**os.environ, **self.environment}, pass_fds=self.pass_fds,
         )
         lines = queue.SimpleQueue()
         self.reader = threading.Thread(target=self._read, args=(self.process.stdout, lines), daemon=True)

@@ -12,15 +12,14 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import threading
 import time
-import traceback
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 sys.path.insert(0, str(HERE.parent / "Server"))
+from runner import main  # noqa: E402
 from server import PATIENCE, Server, free_port  # noqa: E402
 
 TESTS = []
@@ -360,6 +359,24 @@ def what_serve_refuses(binary, folder):
 
 
 @test
+def serve_takes_its_settings_from_a_file(binary, folder):
+    settings = folder / "notify.yaml"
+    settings.write_text("# For this test\nmax-message-size: 10B\nretain:\n  - 'logs.*=1d'\n  - '*=all'\nno-chat: yes\n")
+    checked = run(binary, "config", "check", "--config", str(settings))
+    assert checked.returncode == 0 and "are right: 3 set" in checked.stdout, checked.stdout + checked.stderr
+    server = Server(binary, folder / "notify.sqlite", options=["--config", str(settings)]).start()
+    try:
+        assert any("logs.*: the last 1d" in line for line in server.log), server.log
+        server.publish("0123456789")
+        refused(binary, 1, "at most 10", "send", "--url", server.url, "--group", "g", "--data", "0123456789A")
+        server.stop()
+    finally:
+        server.end()
+    settings.write_text("max_message_size: 10B\n")
+    refused(binary, 64, "did you mean 'max-message-size'?", "serve", "--config", str(settings))
+
+
+@test
 def a_database_has_one_server(binary, folder):
     server = Server(binary, folder / "notify.sqlite").start()
     try:
@@ -374,7 +391,8 @@ def a_database_has_one_server(binary, folder):
 def signals_that_do_not_stop_the_server(binary, folder):
     server = Server(binary, folder / "notify.sqlite", options=["--log-level", "info"]).start()
     try:
-        listener = Listener(server, "--group", "my-group")
+        # It may take longer to come than all of this.
+        listener = Listener(server, "--group", "my-group", "--since", "all")
         server.publish("before")
         for number in (signal.SIGUSR1, signal.SIGHUP):
             server.process.send_signal(number)
@@ -423,21 +441,5 @@ def what_clients_refuse(binary, folder):
     refused(binary, 64, "", "send", "--nonsense")
 
 
-def main():
-    binary = Path(sys.argv[1] if len(sys.argv) > 1 else os.environ.get("NOTIFY_CLI", ROOT / ".build/debug/notify-cli"))
-    failed = 0
-    for function in TESTS:
-        name = function.__name__.replace("_", " ")
-        with tempfile.TemporaryDirectory() as folder:
-            try:
-                function(binary, Path(folder))
-                print(f"ok      {name}", flush=True)
-            except Exception:  # noqa: BLE001 - a failed test must not stop the others
-                failed += 1
-                print(f"FAILED  {name}\n{traceback.format_exc()}", flush=True)
-    print(f"{len(TESTS) - failed} passed, {failed} failed")
-    return 1 if failed else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(TESTS))

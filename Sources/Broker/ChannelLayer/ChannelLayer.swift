@@ -45,13 +45,15 @@ public protocol ChannelLayer: Sendable {
     /// Takes a channel out of a group. Does nothing if it is no member. Messages that wait in the channel stay there.
     func groupDiscard(_ channel: ChannelName, from group: GroupName)
 
-    /// Makes a sink a member of a group, until it is discarded: the memberships of sinks never expire. The layer keeps
-    /// the sink alive. Does nothing if it is a member already. After ``close()`` the sink is told that
-    /// (``ChannelSink/layerDidClose()``).
-    func groupAdd(_ sink: any ChannelSink, to group: GroupName)
+    /// Makes a sink a member of a group, or of all groups that a pattern matches, until it is discarded: the memberships of
+    /// sinks never expire. The layer keeps the sink alive. Does nothing if it is a member already. After ``close()`` the
+    /// sink is told that (``ChannelSink/layerDidClose()``).
+    ///
+    /// A message comes once, however many topics of a sink it belongs to. Each pattern costs every message a comparison.
+    func groupAdd(_ sink: any ChannelSink, to topic: Topic)
 
-    /// Takes a sink out of a group. Once this has returned, the sink gets no further message of the group.
-    func groupDiscard(_ sink: any ChannelSink, from group: GroupName)
+    /// Takes a sink out of a topic. Once this has returned, the sink gets no further message through it.
+    func groupDiscard(_ sink: any ChannelSink, from topic: Topic)
 
     /// Sends a message to every member of a group. With no such group nothing happens.
     ///
@@ -96,6 +98,12 @@ public protocol ChannelLayer: Sendable {
 }
 
 extension ChannelLayer {
+    /// Makes a sink a member of one group.
+    public func groupAdd(_ sink: any ChannelSink, to group: GroupName) { groupAdd(sink, to: .group(group)) }
+
+    /// Takes a sink out of one group.
+    public func groupDiscard(_ sink: any ChannelSink, from group: GroupName) { groupDiscard(sink, from: .group(group)) }
+
     /// A name that nobody else has, `specific.CLIENT!RANDOM`. See ``newChannel(prefix:)``.
     public func newChannel() throws(BrokerError) -> ChannelName {
         try newChannel(prefix: "specific")

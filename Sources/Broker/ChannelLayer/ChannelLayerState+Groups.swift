@@ -56,18 +56,31 @@ extension ChannelLayerState {
     }
 
     /// - Returns: Whether the layer takes it: false once it is closed.
-    @discardableResult
-    mutating func groupAdd(_ sink: any ChannelSink, to group: GroupName) -> Bool {
+    mutating func groupAdd(_ sink: any ChannelSink, to topic: Topic) -> Bool {
         guard !isClosed else { return false }
-        let place = place(of: group)
-        let key = SinkKey(group: place, sink: ObjectIdentifier(sink))
-        guard sinkIndices[key] == nil else { return true }
-        sinkIndices[key] = groupSlab[place].sinks.count
-        groupSlab[place].sinks.append(sink)
+        switch topic {
+        case .group(let group): groupAdd(sink, to: group)
+        case .pattern(let pattern): patterns.add(sink, pattern)
+        }
         return true
     }
 
-    mutating func groupDiscard(_ sink: any ChannelSink, from group: GroupName) {
+    mutating func groupDiscard(_ sink: any ChannelSink, from topic: Topic) {
+        switch topic {
+        case .group(let group): groupDiscard(sink, from: group)
+        case .pattern(let pattern): patterns.remove(sink, pattern)
+        }
+    }
+
+    mutating func groupAdd(_ sink: any ChannelSink, to group: GroupName) {
+        let place = place(of: group)
+        let key = SinkKey(group: place, sink: ObjectIdentifier(sink))
+        guard sinkIndices[key] == nil else { return }
+        sinkIndices[key] = groupSlab[place].sinks.count
+        groupSlab[place].sinks.append(sink)
+    }
+
+    private mutating func groupDiscard(_ sink: any ChannelSink, from group: GroupName) {
         guard let place = groupPlaces[group],
             let index = sinkIndices.removeValue(forKey: SinkKey(group: place, sink: ObjectIdentifier(sink)))
         else { return }
@@ -109,10 +122,11 @@ extension ChannelLayerState {
         var action = GroupSendAction()
         counters.sent += 1
         sweepIfNeeded(now)
-        guard let place = groupPlaces[group] else { return action }
-        deliver(message, toSinksOf: place, group)
+        let place = groupPlaces[group]
         // The list itself, which costs a reference count and no allocation.
-        action.sinks = groupSlab[place].sinks
+        action.sinks = sinks(of: place, group)
+        deliver(message, to: action.sinks, group)
+        guard let place else { return action }
         deliver(message, toChannelsOf: place, now, &action.wakeUps)
         return action
     }
@@ -125,17 +139,25 @@ extension ChannelLayerState {
             guard let group = message.group else { continue }
             counters.sent += 1
             sweepIfNeeded(now)
-            guard let place = groupPlaces[group] else { continue }
-            deliver(message, toSinksOf: place, group)
-            sinks.insert(groupSlab[place].sinks)
+            let place = groupPlaces[group]
+            guard place != nil || !patterns.isEmpty else { continue }
+            let members = self.sinks(of: place, group)
+            deliver(message, to: members, group)
+            sinks.insert(members)
+            guard let place else { continue }
             deliver(message, toChannelsOf: place, now, &action.wakeUps)
         }
         action.sinks = sinks.list
         return action
     }
 
-    private mutating func deliver(_ message: Message, toSinksOf place: Int, _ group: GroupName) {
-        let sinks = groupSlab[place].sinks
+    /// Those of the group, and those that follow a pattern which matches it, each once.
+    private func sinks(of place: Int?, _ group: GroupName) -> [any ChannelSink] {
+        let members = place.map { groupSlab[$0].sinks } ?? []
+        return patterns.isEmpty ? members : patterns.adding(to: members, for: group)
+    }
+
+    private mutating func deliver(_ message: Message, to sinks: [any ChannelSink], _ group: GroupName) {
         for sink in sinks {
             sink.receive(message, in: group)
         }

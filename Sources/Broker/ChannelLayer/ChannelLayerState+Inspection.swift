@@ -41,7 +41,7 @@ extension ChannelLayerState {
             waitingReaders: queuePlaces.values.reduce(0) { $0 + queues[$1].waitingCount },
             groups: max(groupSlab.count, groupPlaces.count),
             channelMemberships: max(memberships.count, membershipPlaces.count, membershipDeadlines.count),
-            sinkMemberships: sinkIndices.count
+            sinkMemberships: sinkIndices.count + patterns.count
         )
     }
 

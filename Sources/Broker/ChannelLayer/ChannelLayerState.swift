@@ -61,6 +61,8 @@ struct ChannelLayerState: Sendable {
     var membershipDeadlines = DeadlineList()
     /// The index of a sink in its group's list.
     var sinkIndices: [SinkKey: Int] = [:]
+    /// Those that follow patterns.
+    var patterns = PatternSinks()
 
     init(configuration: ChannelLayerConfiguration) {
         // An instant plus a duration traps on overflow; "for ever" must be a setting like any other.
@@ -91,6 +93,8 @@ struct ChannelLayerState: Sendable {
         isClosed = true
         var sinks = DistinctSinks()
         for place in groupPlaces.values { sinks.insert(groupSlab[place].sinks) }
+        sinks.insert(patterns.all)
+        patterns = PatternSinks()
         var emptied = empty(endsWaiting: true)
         emptied.closedSinks = sinks.list
         return emptied

@@ -118,12 +118,12 @@ public final class InMemoryChannelLayer: ChannelLayer, Sendable {
         state.withLock { $0.groupDiscard(channel, from: group) }
     }
 
-    public func groupAdd(_ sink: any ChannelSink, to group: GroupName) {
-        if !state.withLock({ $0.groupAdd(sink, to: group) }) { sink.layerDidClose() }
+    public func groupAdd(_ sink: any ChannelSink, to topic: Topic) {
+        if !state.withLock({ $0.groupAdd(sink, to: topic) }) { sink.layerDidClose() }
     }
 
-    public func groupDiscard(_ sink: any ChannelSink, from group: GroupName) {
-        state.withLock { $0.groupDiscard(sink, from: group) }
+    public func groupDiscard(_ sink: any ChannelSink, from topic: Topic) {
+        state.withLock { $0.groupDiscard(sink, from: topic) }
     }
 
     public func groupSend(_ message: Message, to group: GroupName) throws(BrokerError) {

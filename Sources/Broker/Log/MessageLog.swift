@@ -39,9 +39,11 @@ public final class MessageLog: Sendable {
     /// Those who wait for the queue to become idle for good.
     private let closers = Mutex<[CheckedContinuation<Void, Never>]>([])
     private let frontierSequence: Mutex<Int64>
-    let removalObservers = Mutex(RemovalObservers())
+    let observers = Mutex(LogObservers())
 
-    /// - Throws: ``BrokerError`` if the store cannot be read.
+    /// Begins the store's feed. A store has one log.
+    ///
+    /// - Throws: ``BrokerError`` if the store cannot be read, or has a log already.
     public init(
         store: any MessageStore,
         layer: any ChannelLayer,
@@ -51,12 +53,14 @@ public final class MessageLog: Sendable {
         self.layer = layer
         self.configuration = configuration
         queue = Mutex(PublishQueue(maximumBytes: configuration.maximumWaitingBytes))
-        frontierSequence = Mutex(try store.newestSequence())
+        frontierSequence = Mutex(0)
+        let newest = try store.start { [weak self] in self?.take($0) }
+        frontierSequence.withLock { $0 = max($0, newest) }
     }
 
     /// The newest published position: that of the last message which was handed to the layer.
     public var frontier: MessageID {
-        MessageID(epoch: store.epoch, sequence: frontierSequence.withLock { $0 })
+        store.epochs.id(frontierSequence.withLock { $0 })
     }
 
     /// How many publishes wait for the store.
@@ -140,7 +144,7 @@ public final class MessageLog: Sendable {
     /// - Throws: ``BrokerError``: `messageTooLarge`.
     public func publishUnstored(_ draft: MessageDraft) throws(BrokerError) {
         try checkSize(of: draft)
-        layer.groupSend(contentsOf: [Message(group: draft.group, event: draft.event, data: draft.data)])
+        store.broadcast([Message(group: draft.group, event: draft.event, data: draft.data)])
     }
 
     private func checkSize(of draft: MessageDraft) throws(BrokerError) {
@@ -149,29 +153,29 @@ public final class MessageLog: Sendable {
             throw BrokerError(
                 .messageTooLarge,
                 "The data has \(size) bytes: at most \(configuration.maximumMessageSize) are allowed "
-                    + "(--max-message-size). Send a link to it instead, or split it."
+                    + "(\(Configuration.Settings.maxMessageSize)). Send a link to it instead, or split it."
             )
         }
     }
 
     // MARK: Joining
 
-    /// Makes a sink a member of groups, and tells it from which position on its messages come.
+    /// Makes a sink a member of topics, and tells it from which position on its messages come.
     ///
-    /// In one step, which excludes handing over: afterwards the sink receives every message of `groups` that is handed
+    /// In one step, which excludes handing over: afterwards the sink receives every message of `topics` that is handed
     /// over after the frontier which `mark` is called with, and none before it.
     ///
     /// - Parameter mark: Called once before this returns, under a lock: only enqueue.
-    public func join(_ sink: any ChannelSink, groups: some Sequence<GroupName>, mark: (Int64) -> Void) {
+    public func join(_ sink: any ChannelSink, topics: some Sequence<Topic>, mark: (Int64) -> Void) {
         frontierSequence.withLock { frontier in
-            for group in groups { layer.groupAdd(sink, to: group) }
+            for topic in topics { layer.groupAdd(sink, to: topic) }
             mark(frontier)
         }
     }
 
-    /// Takes a sink out of a group. Messages that it received before may still wait in its inbox.
-    public func leave(_ sink: any ChannelSink, group: GroupName) {
-        layer.groupDiscard(sink, from: group)
+    /// Takes a sink out of a topic. Messages that it received before may still wait in its inbox.
+    public func leave(_ sink: any ChannelSink, _ topic: Topic) {
+        layer.groupDiscard(sink, from: topic)
     }
 
     // MARK: Writing
@@ -183,22 +187,29 @@ public final class MessageLog: Sendable {
                 if batch == nil { self.tellClosers() }
                 return batch
             },
-            committed: { self.handOver($0) }
+            committed: { outcomes in self.answer(self.queue.withLock { $0.finishBatch() }, outcomes) }
         )
     }
 
-    /// Runs on the store's writer, batch after batch, so ids reach the layer in their order.
-    private func handOver(_ outcomes: [Outcome]) {
-        var messages: [Message] = []
-        messages.reserveCapacity(outcomes.count)
-        for case .success(let published) in outcomes where !published.isReplay { messages.append(published.message) }
-        if let last = messages.last?.id {
+    /// The store's feed, event after event, so ids reach the layer in their order.
+    private func take(_ event: StoreEvent) {
+        switch event {
+        case .messages(let messages, let through):
             frontierSequence.withLock { frontier in
-                frontier = last.sequence
+                frontier = through
                 layer.groupSend(contentsOf: messages)
             }
+        case .removals(let removals):
+            tell(.removals(removals))
+        case .unstored(let messages):
+            layer.groupSend(contentsOf: messages)
+        case .skipped(let through):
+            // A sink that joins after this begins beyond it.
+            frontierSequence.withLock { frontier in
+                frontier = max(frontier, through)
+                tell(.skipped(through: through))
+            }
         }
-        answer(queue.withLock { $0.finishBatch() }, outcomes)
     }
 
     private func answer(_ publishes: [PublishQueue<PublishReply>.Publish], _ outcomes: [Outcome]) {

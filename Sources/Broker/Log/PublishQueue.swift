@@ -1,7 +1,7 @@
 import DequeModule
 import NIOCore
 
-/// What waits for the writer: batches form here while the one before them commits (group commit).
+/// Publishes that wait for the writer: batches form here while the one before them commits (group commit).
 ///
 /// A pure state machine. Load sizes the batch: a publish that finds the writer idle starts it at once, so nobody waits
 /// for a timer, and what arrives during a commit goes into the next one together. Drafts that were added together stay

@@ -35,7 +35,7 @@ public struct Retention: Sendable {
         var removed = 0
         var cursor: SweepCursor? = .start
         while let here = cursor, isWanted(here), !Task.isCancelled {
-            let step = try await log.sweep(policy, from: here)
+            let step = try await log.store.sweep(policy, from: here)
             removed += step.removed
             cursor = step.next
         }

@@ -64,17 +64,15 @@ public struct SweepCursor: Hashable, Sendable {
     }
 }
 
-/// What one step of a sweep did.
+/// The result of one step of a sweep.
 public struct SweepStep: Hashable, Sendable {
     /// How many messages it removed.
     public let removed: Int
-    /// What is gone from groups, messages whose `ttl` had ended not included.
-    public let removals: [Removal]
     /// Where the pass goes on; nil when it is complete.
     public let next: SweepCursor?
 
     /// - Parameter next: Nil when the pass is complete.
-    public init(removed: Int = 0, removals: [Removal] = [], next: SweepCursor?) {
-        (self.removed, self.removals, self.next) = (removed, removals, next)
+    public init(removed: Int = 0, next: SweepCursor?) {
+        (self.removed, self.next) = (removed, next)
     }
 }

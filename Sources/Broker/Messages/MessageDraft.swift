@@ -1,7 +1,7 @@
 public import NIOCore
 
 /// What somebody wants to publish: everything of a message but its id and time, which the store gives.
-public struct MessageDraft: Hashable, Sendable {
+public struct MessageDraft: Sendable {
     /// The longest event name, in bytes of UTF-8.
     public static let maximumEventLength = 128
     /// Event names that begin so are the server's own (`stream-open`, `stream-reset`).
@@ -24,7 +24,7 @@ public struct MessageDraft: Hashable, Sendable {
     /// a second publish to the group with the same key, event, data and `ttl` stores nothing and is answered as the first.
     public let idempotencyKey: String?
     /// What an application stores with the message. A store of another kind than it was made for refuses it.
-    public var attachment: DraftAttachment?
+    public var attachment: (any DraftAttachment)?
 
     /// - Throws: ``BrokerError``: `invalidEvent` for an event name that is empty, over ``maximumEventLength``, reserved,
     ///   or holds CR, LF or NUL (WHATWG HTML §9.2.5: they would end the field); `invalidData` for data that is not

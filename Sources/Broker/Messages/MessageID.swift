@@ -14,7 +14,7 @@ public struct MessageID: Hashable, Sendable, CustomStringConvertible {
         self.sequence = sequence
     }
 
-    /// Reads `[a-z0-9]{1,16}-[0-9]{1,19}`; a sequence over `Int64.max` is none.
+    /// Reads `[a-z0-9]{1,16}-[0-9]{1,19}`; a sequence over `Int64.max` is malformed.
     ///
     /// - Throws: ``BrokerError`` with the code `invalidID`.
     public init(_ text: some StringProtocol) throws(BrokerError) {

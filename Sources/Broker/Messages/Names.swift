@@ -53,7 +53,7 @@ public struct ChannelName: Hashable, Sendable, Comparable, CustomStringConvertib
     }
 }
 
-private enum NameRule {
+enum NameRule {
     static func admits(_ bytes: some Collection<UInt8>) -> Bool {
         // On the way of every publish: reading a string's bytes where they lie costs a tenth of asking it for each.
         bytes.withContiguousStorageIfAvailable { areAdmitted($0) } ?? areAdmitted(bytes)
@@ -61,14 +61,17 @@ private enum NameRule {
 
     private static func areAdmitted(_ bytes: some Collection<UInt8>) -> Bool {
         guard (1...GroupName.maximumLength).contains(bytes.count) else { return false }
-        return bytes.allSatisfy { byte in
-            switch byte {
-            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-                UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "_"), UInt8(ascii: "."):
-                true
-            default:
-                false
-            }
+        return bytes.allSatisfy { admits($0) }
+    }
+
+    @inline(__always)
+    static func admits(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+            UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "_"), UInt8(ascii: "."):
+            true
+        default:
+            false
         }
     }
 

@@ -3,17 +3,25 @@
 /// The broker above knows only this protocol, so that an engine that several machines share can take its place. All
 /// methods may be called from any thread, never from an event loop: the reading ones wait for storage.
 public protocol MessageStore: Sendable {
-    /// Which database this is. It changes only when the store is opened.
-    var epoch: Epoch { get }
+    /// Which ids are its own.
+    var epochs: EpochState { get }
 
-    /// The highest sequence that was ever given, also when that message was deleted since; 0 in an empty store.
-    func newestSequence() throws(BrokerError) -> Int64
+    /// Begins the feed: from now on `take` is called for all that happens.
+    ///
+    /// The log calls it, once, before it appends.
+    ///
+    /// - Parameter take: Called on a thread of the store, which waits for it, for one event after the other. Unstored
+    ///   messages alone come beside the others, on any thread.
+    /// - Returns: The position after which the feed begins: the highest sequence that was ever given, also when that message
+    ///   was deleted since; 0 in an empty store.
+    /// - Throws: ``BrokerError`` with the code `storeUnusable` where the feed has begun already.
+    func start(_ take: @escaping @Sendable (StoreEvent) -> Void) throws(BrokerError) -> Int64
 
     /// Commits batches until there are no more.
     ///
     /// Calls `next` on the store's one writer for the drafts to commit together; for each batch calls `committed` with a
     /// result for every draft, in the same order, before it asks for another. Ids ascend in that order, within a batch
-    /// and from batch to batch. When a result is a message, it is durable. A draft that the store refuses fails alone, or
+    /// and from batch to batch. When a result is a message, it is durable, and the feed has handed it over. A draft that the store refuses fails alone, or
     /// with all of its unit; a commit that fails, fails its batch. Returns at once. Not to be called again until `next`
     /// has returned nil.
     ///
@@ -24,10 +32,13 @@ public protocol MessageStore: Sendable {
         committed: @escaping @Sendable ([Result<Published, BrokerError>]) -> Void
     )
 
-    /// The messages of `groups` with `after < sequence <= through`, ascending: the oldest `limit` of them, fewer where
+    /// Sends messages to whoever is connected, through the feed, and stores nothing.
+    func broadcast(_ unstored: [Message])
+
+    /// The messages of `topics` with `after < sequence <= through`, ascending: the oldest `limit` of them, fewer where
     /// their data passes `maximumBytes` (at least one is returned if there is one).
     func messages(
-        of groups: [GroupName],
+        of topics: [Topic],
         after: Int64,
         through: Int64,
         limit: Int,
@@ -43,8 +54,8 @@ public protocol MessageStore: Sendable {
         maximumBytes: Int
     ) async throws(BrokerError) -> LogPage
 
-    /// The position from which a replay of `groups` begins, at most `through`.
-    func position(of start: ReplayStart, in groups: [GroupName], through: Int64) async throws(BrokerError) -> Int64
+    /// The position from which a replay of `topics` begins, at most `through`.
+    func position(of start: ReplayStart, in topics: [Topic], through: Int64) async throws(BrokerError) -> Int64
 
     /// One message; nil if there is none with this sequence in this group.
     func message(_ sequence: Int64, in group: GroupName) async throws(BrokerError) -> Message?
@@ -55,7 +66,8 @@ public protocol MessageStore: Sendable {
     /// One group; nil if nothing was ever published to it.
     func group(_ name: GroupName) async throws(BrokerError) -> StoredGroup?
 
-    /// Deletes one message. Its sequence is never used again.
+    /// Deletes one message. Its sequence is never used again. The feed tells of it before this returns, as of all that is
+    /// removed.
     ///
     /// - Returns: Whether it was there.
     func delete(_ sequence: Int64, in group: GroupName) async throws(BrokerError) -> Bool
@@ -74,8 +86,18 @@ public protocol MessageStore: Sendable {
     /// step's ``SweepStep/next`` until that is nil.
     func sweep(_ policy: RetentionPolicy, from cursor: SweepCursor) async throws(BrokerError) -> SweepStep
 
+    /// Writes something that no reader sees, and waits until it is as safe as a message would be. It waits behind what was
+    /// to be written before. No sequence is used.
+    ///
+    /// - Throws: ``BrokerError``: `storeUnavailable` where the store takes no writes, `closed`.
+    func checkWritable() async throws(BrokerError)
+
     /// How many reads wait for their turn. Cheap: for metrics.
     var waitingReads: Int { get }
+
+    /// How many groups without messages are remembered since retention or a purge took something from them, as of the
+    /// last sweep. Cheap: for metrics.
+    var emptiedGroups: Int { get }
 
     /// How much space the store takes. Cheap: for metrics.
     func sizes() throws(BrokerError) -> StoreSizes
@@ -87,8 +109,12 @@ public protocol MessageStore: Sendable {
 }
 
 extension MessageStore {
+    /// That of the messages to come.
+    public var epoch: Epoch { epochs.current }
     /// None, where nothing counts them.
     public var waitingReads: Int { 0 }
+    /// None, where nothing counts them.
+    public var emptiedGroups: Int { 0 }
 }
 
 extension MessageStore {
@@ -128,6 +154,9 @@ public enum ReplayStart: Hashable, Sendable {
 /// A stretch of the log of some groups. It ends before a message that is damaged; asked for what follows then, the store
 /// throws, with a ``DamagedMessage`` beneath.
 public struct LogPage: Sendable {
+    /// A page that begins within so many messages of where it may end is read at once, and waits behind no longer reads.
+    public static let nearHead: Int64 = 4096
+
     /// Ascending.
     public let messages: [Message]
     /// Whether nothing more lies in the stretch that was asked for.
@@ -146,7 +175,7 @@ public struct LogPage: Sendable {
     }
 }
 
-/// What the store knows of a group. Counts are kept, not counted: messages whose `ttl` has ended are in them until the
+/// A group as the store knows it. Counts are kept, not counted: messages whose `ttl` has ended are in them until the
 /// next sweep.
 public struct StoredGroup: Hashable, Sendable {
     /// The group.

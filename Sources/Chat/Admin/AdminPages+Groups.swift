@@ -14,12 +14,12 @@ extension AdminPages {
         }
         values["filter"] = Self.fields(Self.groupFilter, request.query)
         groups.removeAll { $0.name == messages.changes }  // no group of messages
-        let epoch = messages.store.epoch
+        let epochs = messages.store.epochs
         values["items"] = groups.map { group -> [String: Any] in
             [
                 "group": "\(group.name)", "messages": group.messages, "isEmpty": group.messages == 0,
-                "first": group.first.map { "\(MessageID(epoch: epoch, sequence: $0))" } ?? "–",
-                "last": group.last.map { "\(MessageID(epoch: epoch, sequence: $0))" } ?? "–",
+                "first": group.first.map { "\(epochs.id($0))" } ?? "–",
+                "last": group.last.map { "\(epochs.id($0))" } ?? "–",
             ]
         }
         return try page("admin-groups", visitor, title: "Groups", values)

@@ -34,6 +34,7 @@ struct AdminPages: Sendable {
         routes.add("/admin/groups/purge/", post: form(purgeGroup))
         routes.add("/admin/live/", get: signedIn { try await live($0, $1) })
         routes.add("/admin/publish/", post: form(publish))
+        routes.add("/admin/**", get: signedIn { _, _ in throw HTTPError(.notFound, message: "There is no such page.") })
     }
 
     // MARK: Access

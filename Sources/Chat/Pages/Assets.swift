@@ -28,6 +28,7 @@ enum Assets {
             ]
             router.page(
                 RouterPath("/assets/\(file.name)"),
+                needs: .nothing,
                 [
                     .get: { request, _ in
                         if EntityTag(tag).isNamed(in: request.headers[values: .ifNoneMatch]) {

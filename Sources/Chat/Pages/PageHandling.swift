@@ -29,7 +29,7 @@ struct PageRoutes {
                 }
             }
         }
-        router.page(path, handlers)
+        router.page(path, needs: .application, handlers)
     }
 }
 

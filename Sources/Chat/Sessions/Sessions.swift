@@ -16,7 +16,7 @@ struct Session: Sendable {
     let expiresAt: Timestamp
 }
 
-/// Who is signed in, in the database, so that a restart signs nobody out.
+/// The sessions, kept in the database, so that a restart signs nobody out.
 struct Sessions: Sendable {
     let store: SQLiteMessageStore
     let configuration: ChatConfiguration

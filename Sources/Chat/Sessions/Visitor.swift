@@ -56,13 +56,14 @@ extension Sessions {
         return Visitor(kind: kind, token: token, isNew: false, session: try await find(token, kind), origins: origins)
     }
 
-    /// The one `Set-Cookie` of an answer: for TLS only where the browser came by TLS, as its form (`Origin`) or a proxy
-    /// says. Who makes this up, binds but a cookie of their own to TLS.
+    /// The one `Set-Cookie` of an answer: for TLS only where the browser came by TLS, as the connection, its form (`Origin`)
+    /// or a proxy says. A client that makes this up only binds its own cookie to TLS.
     ///
     /// - Parameter token: Nil takes the cookie away.
     func cookie(_ kind: Session.Kind, _ token: SecretToken?, _ request: Request) -> String {
         let isSecure =
-            request.headers[.origin]?.lowercased().hasPrefix("https://") == true
+            request.head.scheme == "https"
+            || request.headers[.origin]?.lowercased().hasPrefix("https://") == true
             || request.headers[.forwardedProtocol].map(Self.firstValue) == "https"
         let age = token == nil ? 0 : lifetime(kind).components.seconds
         return "\(cookies[kind])=\(token?.text ?? ""); Path=\(kind.path); Max-Age=\(age); HttpOnly; SameSite=Lax"

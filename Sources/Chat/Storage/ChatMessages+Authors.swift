@@ -43,7 +43,7 @@ extension ChatMessages {
 
     /// Gives an author another name, everywhere: in what is replayed from now on, and in open pages.
     ///
-    /// Whoever is signed in under the old name stays so, and writes as a new author of that name.
+    /// A user who is signed in under the old name stays so, and writes as a new author of that name.
     ///
     /// - Returns: False where another author has the name.
     func rename(_ author: Author, to name: String) async throws(BrokerError) -> Bool {

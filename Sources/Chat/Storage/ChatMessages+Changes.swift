@@ -22,7 +22,7 @@ extension ChatMessages {
 
     /// Tells of a change of these messages, in as many parts as the largest message demands.
     func tell(_ event: String, of messages: [Int64], to name: String? = nil) async throws(BrokerError) {
-        let ids = messages.map { "\(MessageID(epoch: store.epoch, sequence: $0))" }
+        let ids = messages.map { "\(store.epochs.id($0))" }
         // Beside each id stand two quotation marks and a comma, beside all of them `{"ids":[],"to":""}`.
         let room = log.configuration.maximumMessageSize - 32 - 6 * (name?.utf8.count ?? 0)
         let count = max(1, room / ((ids.lazy.map(\.utf8.count).max() ?? 0) + 3))

@@ -45,7 +45,8 @@ extension ChatMessages {
             let floor =
                 try Int64.fetchOne(
                     db,
-                    sql: "SELECT id FROM messages WHERE id < ? ORDER BY id DESC LIMIT 1 OFFSET ?",
+                    sql:
+                        "SELECT id FROM \(SQLiteMessageStore.messagesSource) WHERE id < ? ORDER BY id DESC LIMIT 1 OFFSET ?",
                     arguments: [newest, Self.searchedMessages]
                 ) ?? 0
             let rows = try Row.fetchAll(
@@ -80,11 +81,11 @@ extension ChatMessages {
 
     private static let statement = """
         SELECT id, group_name, event, shown_text(data, is_chat, :shown), author, author_id, created_at FROM (
-            SELECT m.id, g.name AS group_name, m.event, a.name AS author, a.id AS author_id, m.created_at, m.data,
-                g.name = :chat AS is_chat
-            FROM messages m JOIN groups g ON g.id = m.group_id
+            SELECT m.id, m.group_name, m.event, a.name AS author, a.id AS author_id, m.created_at, m.data,
+                m.group_name = :chat AS is_chat
+            FROM \(SQLiteMessageStore.messagesSource) m
                 LEFT JOIN chat_messages c ON c.id = m.id LEFT JOIN chat_authors a ON a.id = c.author_id
-            WHERE m.id < :before AND m.id > :floor AND g.name <> :changes AND (:group = '' OR g.name = :group)
+            WHERE m.id < :before AND m.id > :floor AND m.group_name <> :changes AND (:group = '' OR m.group_name = :group)
                 AND (:author = '' OR a.name = :author) AND m.created_at >= :from AND m.created_at < :to
                 AND (m.expires_at IS NULL OR m.expires_at > :now)
         ) WHERE :anyText OR shown_text_holds(data, is_chat, :text) ORDER BY id DESC LIMIT :limit

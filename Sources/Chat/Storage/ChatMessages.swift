@@ -18,7 +18,7 @@ struct ChatMessages: Sendable {
             let orphans = try Int64.fetchAll(
                 db,
                 sql: """
-                    SELECT id FROM messages WHERE group_id = (SELECT id FROM groups WHERE name = ?)
+                    SELECT id FROM \(SQLiteMessageStore.messagesSource) WHERE group_name = ?
                         AND event = ? AND id NOT IN (SELECT id FROM chat_messages)
                     """,
                 arguments: [group.description, Message.defaultEvent]
@@ -41,7 +41,7 @@ struct ChatMessages: Sendable {
         let key = sending.map { SecretToken.digest(of: "sending", "\(name)\u{0}\($0)").urlSafeText }
         var draft = try MessageDraft(group: group, text: content, idempotencyKey: key)
         let limit = log.configuration.maximumMessageSize
-        draft.attachment = DraftAttachment(
+        draft.attachment = SQLiteAttachment(
             data: { db in
                 let data = try StoredText(author: try Self.author(name, db), name: name, content: content).data
                 // Escapes make up to six bytes of one: what is stored, and sent to everybody, counts.

@@ -19,13 +19,8 @@ final class AuthorNames: MessageComposer {
     /// So many removed messages are remembered, then the newer half: the older ones have long left memory.
     private static let maximumHidden = 20_000
 
-    private let epoch: Epoch
     private let changes = Mutex(Changes())
     private let changed = Atomic<Int>(0)
-
-    init(epoch: Epoch) {
-        self.epoch = epoch
-    }
 
     var revision: Int { changed.load(ordering: .acquiring) }
 

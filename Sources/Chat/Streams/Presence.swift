@@ -52,9 +52,6 @@ final class Presence: Sendable {
             (self.session, self.end, self.presence) = (session, end, presence)
         }
 
-        /// Whether the session has not expired.
-        var isValid: Bool { session.expiresAt > .now() }
-
         deinit { presence.leave(session) }
     }
 
@@ -122,7 +119,7 @@ extension StreamGrant {
         var grant = self
         grant.held = seat
         grant.end = seat.end
-        grant.isValid = { [weak seat] in seat?.isValid ?? false }
+        grant.expiresAt = session.expiresAt
         return grant
     }
 }

@@ -16,14 +16,16 @@ extension AccessPolicy {
         if origins.names(origin) {
             return [
                 ("access-control-allow-origin", String(origin)), ("access-control-allow-credentials", "true"),
-                ("access-control-expose-headers", "location, retry-after"), vary,
+                ("access-control-expose-headers", Self.exposed), vary,
             ]
         }
         guard origins.includeAll else { return [vary] }
         return [
-            ("access-control-allow-origin", "*"), ("access-control-expose-headers", "location, retry-after"), vary,
+            ("access-control-allow-origin", "*"), ("access-control-expose-headers", Self.exposed), vary,
         ]
     }
+
+    private static let exposed = "location, retry-after, www-authenticate"
 
     /// The answer to `OPTIONS`: to a preflight too, beside ``headers(for:vary:)``.
     ///

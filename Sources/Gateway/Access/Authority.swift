@@ -73,7 +73,9 @@ struct KnownHosts: Sendable {
     init(_ configuration: GatewayConfiguration) {
         // A server for all addresses cannot know its names, unless it is told them.
         let isForAll = ["0.0.0.0", "::", "[::]"].contains(configuration.host)
-        answersToAll = isForAll && configuration.allowedHosts.isEmpty
+        // With keys, a page that comes by a name of its own has no token, and can do nothing.
+        let needsNames = !configuration.access.hasKeys || GatewayConfiguration.isLoopback(configuration.host)
+        answersToAll = (isForAll || !needsNames) && configuration.allowedHosts.isEmpty
         let hosts = (isForAll ? [] : [configuration.host]) + configuration.allowedHosts
         names = hosts.map { Array($0.utf8.withoutRootDot.map(\.lowercaseASCII)) }
         addresses = (hosts + ["::1"]).compactMap { host in
@@ -96,6 +98,10 @@ extension GatewayConfiguration {
     /// dot of the root behind them or without.
     public static func isLoopback(_ host: String) -> Bool {
         isLoopback(name: host[...].utf8) || host == "::1" || host == "[::1]"
+    }
+
+    static func isLoopback(_ authority: Authority) -> Bool {
+        isLoopback(name: authority.host) || authority.host.elementsEqual("::1".utf8)
     }
 
     static func isLoopback(name: Authority.Bytes) -> Bool {

@@ -20,15 +20,17 @@ struct Origins: Sendable {
     }
 
     /// Whether an origin is that of a page which this server itself sent, by the request's `Host`.
-    static func areSame(_ origin: Substring, host: Substring) -> Bool {
-        let scheme = "http://".utf8
+    ///
+    /// - Parameter isSecure: Whether the browser used `https`.
+    static func areSame(_ origin: Substring, host: Substring, isSecure: Bool) -> Bool {
+        let (scheme, port) = isSecure ? ("https://".utf8, ":443".utf8) : ("http://".utf8, ":80".utf8)
         guard !host.utf8.isEmpty, origin.utf8.prefix(scheme.count).isEqual(ignoringCase: scheme) else { return false }
-        return withoutPort80(origin.utf8.dropFirst(scheme.count)).isEqual(ignoringCase: withoutPort80(host.utf8))
+        return without(port, origin.utf8.dropFirst(scheme.count)).isEqual(ignoringCase: without(port, host.utf8))
     }
 
     /// Browsers leave the scheme's own port out; some proxies put it in.
-    private static func withoutPort80(_ authority: Authority.Bytes) -> Authority.Bytes {
-        authority.suffix(3).elementsEqual(":80".utf8) ? authority.dropLast(3) : authority
+    private static func without(_ port: String.UTF8View, _ authority: Authority.Bytes) -> Authority.Bytes {
+        authority.suffix(port.count).elementsEqual(port) ? authority.dropLast(port.count) : authority
     }
 }
 

@@ -1,3 +1,4 @@
+import Dispatch
 import NIOCore
 import Synchronization
 
@@ -23,14 +24,23 @@ public final class StreamEnd: Sendable {
 
     /// Ends the streams, and returns when nothing more is written to any of them.
     public func end() async {
-        let streams = state.withLock { state in
+        let ended = DispatchGroup()
+        state.withLock { state in
             state.isOver = true
-            defer { state.streams = [:] }
-            return Array(state.streams.values)
+            // Called for those that are attached: they detach before their loops end. All at once, since each takes a turn of
+            // its loop.
+            for endStream in state.streams.values {
+                ended.enter()
+                endStream { ended.leave() }
+            }
+            state.streams = [:]
         }
-        for endStream in streams {
-            await withCheckedContinuation { done in endStream { done.resume() } }
-        }
+        await withCheckedContinuation { done in ended.notify(queue: .global()) { done.resume() } }
+    }
+
+    /// Streams that begin from now on end at once; those there are go on until ``end()``.
+    func refuse() {
+        state.withLock { $0.isOver = true }
     }
 
     /// - Parameter end: Ends the stream, in any thread, and calls what it is given when that is done.

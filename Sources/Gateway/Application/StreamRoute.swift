@@ -33,8 +33,8 @@ public struct StreamGrant: Sendable {
     public var payload: Payload
     /// Whether a client that names no beginning gets all that is stored first, and not only what is new.
     public var beginsWithAll: Bool
-    /// Asked about four times per heartbeat, on the event loop: once false, the stream ends, and the client may ask anew.
-    public var isValid: @Sendable () -> Bool
+    /// When the stream ends, by the wall clock, and the client may ask anew; nil: never.
+    public var expiresAt: Timestamp?
     /// Ends the stream at once; nil where nothing does.
     public var end: StreamEnd?
     /// Held for as long as the stream lives: its `deinit` tells the application that the stream has ended.
@@ -44,11 +44,11 @@ public struct StreamGrant: Sendable {
         groups: [GroupName],
         payload: Payload = .data,
         beginsWithAll: Bool = false,
-        isValid: @escaping @Sendable () -> Bool = { true },
+        expiresAt: Timestamp? = nil,
         end: StreamEnd? = nil,
         held: (any AnyObject & Sendable)? = nil
     ) {
         (self.groups, self.payload, self.beginsWithAll) = (groups, payload, beginsWithAll)
-        (self.isValid, self.end, self.held) = (isValid, end, held)
+        (self.expiresAt, self.end, self.held) = (expiresAt, end, held)
     }
 }

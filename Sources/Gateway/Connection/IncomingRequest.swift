@@ -10,6 +10,12 @@ final class IncomingRequest {
     let head: HTTPRequestHead
     let target: RequestTarget
     let route: LoopRoute?
+    /// On whose behalf it comes.
+    let principal: Principal
+    /// Whether it came encrypted.
+    let isSecure: Bool
+    /// What it may do with groups.
+    var access: GroupAccess { principal.access(for: route?.need ?? .nothing) }
     /// Of a message that is published, and nil otherwise.
     let bodyKind: PublishRequest.BodyKind?
     /// Why it will be refused; its body is not looked at.
@@ -20,23 +26,21 @@ final class IncomingRequest {
     let bodyLimit: Int
     /// How many bytes of the body have come.
     private(set) var received = 0
-    /// When its head had come.
-    let began: NIODeadline
-    private let memory: BudgetShare
+    let memory: BudgetShare
     private let largeShare: Int
 
     init(
         head: HTTPRequestHead,
         target: RequestTarget,
         route: LoopRoute?,
+        principal: Principal,
+        isSecure: Bool = false,
         bodyKind: PublishRequest.BodyKind? = nil,
         bodyLimit: Int,
-        bodies: MemoryBudget = MemoryBudget(limit: .max),
-        began: NIODeadline = .now()
+        bodies: MemoryBudget = MemoryBudget(limit: .max)
     ) {
-        (self.head, self.target, self.route) = (head, target, route)
-        (self.bodyKind, self.bodyLimit) = (bodyKind, bodyLimit)
-        self.began = began
+        (self.head, self.target, self.route, self.principal) = (head, target, route, principal)
+        (self.bodyKind, self.bodyLimit, self.isSecure) = (bodyKind, bodyLimit, isSecure)
         memory = BudgetShare(of: bodies)
         largeShare = bodies.limit / 4 * 3
     }
@@ -51,8 +55,10 @@ final class IncomingRequest {
         // A quarter is left to small bodies: a crowd of large ones must not shut everybody out.
         let isLarge = received > Self.smallBody
         guard memory.take(bytes.readableBytes, ofShare: isLarge ? largeShare : nil) else { throw Self.noMemory }
-        if batch != nil {
+        if let before = batch?.count {
             try batch?.feed(bytes)
+            let drafts = (batch?.count ?? 0) - before
+            guard memory.take(drafts * PublishBatch.draftBytes, ofShare: largeShare) else { throw Self.noMemory }
         } else if body.readableBytes == 0 {
             body = bytes
         } else {
@@ -64,14 +70,14 @@ final class IncomingRequest {
 
     private static let noMemory = Problem(
         .serviceUnavailable,
-        "The bodies of all requests together fill the memory that they may take (--max-bodies-size). Nothing was stored. Send "
+        "The bodies of all requests together fill the memory that they may take (\(GatewayConfiguration.Settings.maxBodiesSize)). Nothing was stored. Send "
             + "it again in a moment.",
         headers: [.retryAfter: "1"]
     )
 
-    /// Whether a body follows (RFC 9112 §6.3).
+    /// Whether a body follows (RFC 9112 §6.3), or may: HTTP/2 does not announce it.
     var announcesBody: Bool {
-        head.headers.contains(name: "transfer-encoding")
+        head.version.major >= 2 || head.headers.contains(name: "transfer-encoding")
             || head.headers.first(name: "content-length").map { $0 != "0" } ?? false
     }
 
@@ -95,9 +101,9 @@ extension IncomingRequest {
     /// The option that sets the limit of the body.
     private var limitOption: String {
         switch route {
-        case .publish where bodyKind == .text: " (--max-message-size)"
-        case .publish, nil: " (--max-body-size)"
-        case .publishBatch: " (--max-batch-size)"
+        case .publish where bodyKind == .text: " (\(MessageLog.Configuration.Settings.maxMessageSize))"
+        case .publish, nil: " (\(GatewayConfiguration.Settings.maxBodySize))"
+        case .publishBatch: " (\(GatewayConfiguration.Settings.maxBatchSize))"
         case .stream, .streamOfGroups, .granted, .wholeServer: ""
         }
     }
@@ -166,6 +172,16 @@ enum LoopRoute: Hashable {
         }
     }
 
+    /// What it needs.
+    var need: RouteNeed {
+        switch self {
+        case .stream, .streamOfGroups: .groups(.subscribe)
+        case .publish, .publishBatch: .groups(.publish)
+        case .granted: .application
+        case .wholeServer: .nothing
+        }
+    }
+
     /// A path as the router sees it: with or without `/` at its end.
     static func key(ofPath path: some StringProtocol) -> String {
         let text = String(path)
@@ -189,5 +205,21 @@ enum LoopRoute: Hashable {
 extension StaticString {
     fileprivate var bytes: UnsafeBufferPointer<UInt8> {
         UnsafeBufferPointer(start: utf8Start, count: utf8CodeUnitCount)
+    }
+}
+
+extension LoopRoute {
+    var publishes: Bool {
+        switch self {
+        case .publish, .publishBatch: true
+        case .stream, .streamOfGroups, .granted, .wholeServer: false
+        }
+    }
+
+    var isStream: Bool {
+        switch self {
+        case .stream, .streamOfGroups, .granted: true
+        case .publish, .publishBatch, .wholeServer: false
+        }
     }
 }

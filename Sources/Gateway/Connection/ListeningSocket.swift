@@ -3,75 +3,109 @@ import NIOCore
 import NIOPosix
 import Synchronization
 
-/// A bound socket on which nobody is answered yet: to be had before a database is made, so that a start which is refused
-/// since the port is in use leaves nothing behind.
+/// The bound sockets of a gateway, on which nobody is answered yet: to be had before a database is made, so that a start which
+/// is refused since the port is in use leaves nothing behind.
 ///
-/// Clients that connect wait until the gateway takes the socket; they are turned away if it never does. Safe to use from any
+/// Clients that connect wait until the gateway takes the sockets; they are turned away if it never does. Safe to use from any
 /// thread.
 public final class ListeningSocket: Sendable {
-    /// The port, also where 0 was asked for.
+    /// The port, also where 0 was asked for; 0 where none is listened on.
     public let port: Int
-    private let descriptor: Mutex<CInt?>
+    /// The port with figures and health, also where 0 was asked for; nil where there is none.
+    public let operationsPort: Int?
+    private let taken: Mutex<Taken?>
 
-    /// Binds the configuration's host and port. Looks a host name up, which may take a while.
-    ///
-    /// - Throws: ``GatewayError``: `addressInUse`, `cannotListen`.
-    public convenience init(_ configuration: GatewayConfiguration) throws(GatewayError) {
-        do {
-            let address = try SocketAddress.makeAddressResolvingHost(configuration.host, port: configuration.port)
-            try self.init(address)
-        } catch {
-            throw GatewayError(cannotListen: error, configuration)
+    /// What the gateway takes over.
+    struct Taken {
+        fileprivate(set) var descriptors: [(entrance: Arrival.Entrance, descriptor: CInt)] = []
+        fileprivate(set) var file: UnixSocketFile?
+
+        /// Closes what nobody listens on.
+        func close() {
+            for (_, descriptor) in descriptors { Glibc.close(descriptor) }
+            file?.remove()
         }
     }
 
-    private init(_ address: SocketAddress) throws {
-        let descriptor = socket(
-            CInt(address.protocol.rawValue),
-            CInt(SOCK_STREAM.rawValue) | CInt(SOCK_NONBLOCK.rawValue) | CInt(SOCK_CLOEXEC.rawValue),
-            0
-        )
-        guard descriptor >= 0 else { throw IOError(errnoCode: errno, reason: "socket") }
-        var port = 0
-        do {
-            var on: CInt = 1
-            setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &on, socklen_t(MemoryLayout<CInt>.size))
-            let isBound = address.withSockAddr { bind(descriptor, $0, socklen_t($1)) == 0 }
-            guard isBound else { throw IOError(errnoCode: errno, reason: "bind") }
-            // Before this, another process could bind the same port.
-            guard listen(descriptor, Self.backlog) == 0 else { throw IOError(errnoCode: errno, reason: "listen") }
-            port = Self.port(of: descriptor)
+    /// Binds all that the configuration names. Looks a host name up, which may take a while.
+    ///
+    /// - Parameter handedOver: Takes the place of the host and the port.
+    /// - Throws: ``GatewayError``: `addressInUse`, `cannotListen`.
+    public init(_ configuration: GatewayConfiguration, handedOver: HandedOverSocket? = nil) throws(GatewayError) {
+        var taken = Taken()
+        var (port, operationsPort): (Int, Int?) = (0, nil)
+        do throws(GatewayError) {
+            if let handedOver {
+                taken.descriptors.append((.port, handedOver.descriptor))
+                port = handedOver.port
+            } else if configuration.listensOnPort {
+                let socket = try Self.bind(configuration.host, configuration.port, "--host", "--port")
+                taken.descriptors.append((.port, socket.descriptor))
+                port = socket.port
+            }
+            if let wanted = configuration.operationsPort {
+                let socket = try Self.bind(OperationsPort.host, wanted, "--operations-port", "--operations-port")
+                taken.descriptors.append((.operations, socket.descriptor))
+                operationsPort = socket.port
+            }
+            if let path = configuration.unixSocket {
+                do {
+                    let (file, socket) = try UnixSocketFile.bind(path)
+                    taken.descriptors.append((.unixSocket, socket.descriptor))
+                    taken.file = file
+                } catch {
+                    throw GatewayError(cannotListen: error, path: path)
+                }
+            }
         } catch {
-            close(descriptor)
+            taken.close()
             throw error
         }
-        self.port = port
-        self.descriptor = Mutex(descriptor)
+        (self.port, self.operationsPort) = (port, operationsPort)
+        self.taken = Mutex(taken)
+    }
+
+    private static func bind(
+        _ host: String,
+        _ port: Int,
+        _ hostOption: String,
+        _ portOption: String
+    ) throws(GatewayError) -> BoundSocket {
+        do {
+            return try BoundSocket(SocketAddress.makeAddressResolvingHost(host, port: port))
+        } catch {
+            throw GatewayError(cannotListen: error, host: host, port: port, hostOption, portOption)
+        }
     }
 
     /// Connections that the system holds until they are accepted: everybody comes back at once after a restart.
     static let backlog: CInt = 4096
 
-    private static func port(of descriptor: CInt) -> Int {
-        var storage = sockaddr_storage()
-        var size = socklen_t(MemoryLayout<sockaddr_storage>.size)
-        let isKnown = withUnsafeMutablePointer(to: &storage) { storage in
-            storage.withMemoryRebound(to: sockaddr.self, capacity: 1) { getsockname(descriptor, $0, &size) == 0 }
-        }
-        guard isKnown else { return 0 }
-        // The port follows the family in an address of either kind, in network order (ip(7), ipv6(7)).
-        return withUnsafeBytes(of: &storage) { Int($0[2]) << 8 | Int($0[3]) }
+    /// Sets the backlog of a socket that listens.
+    ///
+    /// - Returns: What the system made of it: at most net.core.somaxconn (listen(2)). Nil where it does not tell.
+    static func setBacklog(of descriptor: CInt) -> Int? {
+        guard listen(descriptor, backlog) == 0 else { return nil }
+        #if os(Linux)
+        // Of a socket that listens, these are its backlog (tcp_get_info in the kernel).
+        var info = tcp_info()
+        var size = socklen_t(MemoryLayout<tcp_info>.size)
+        guard getsockopt(descriptor, CInt(IPPROTO_TCP), TCP_INFO, &info, &size) == 0 else { return nil }
+        return Int(info.tcpi_sacked)
+        #else
+        return Int(backlog)
+        #endif
     }
 
-    /// Hands the descriptor over, once: whoever takes it closes it.
-    func take() -> CInt? {
-        descriptor.withLock { descriptor in
-            defer { descriptor = nil }
-            return descriptor
+    /// Hands the descriptors over, once: whoever takes them closes them.
+    func take() -> Taken? {
+        taken.withLock { taken in
+            defer { taken = nil }
+            return taken
         }
     }
 
     deinit {
-        if let descriptor = take() { close(descriptor) }
+        take()?.close()
     }
 }

@@ -1,3 +1,4 @@
+import Dispatch
 import Synchronization
 
 /// Work that other threads do for the event loops: publishes, requests in the router, reads of the store. Each ends with a
@@ -11,6 +12,7 @@ final class OutsideWork: Sendable {
     }
 
     private let state = Mutex(State())
+    private let parser = DispatchQueue(label: "notify.bodies")
 
     func begin() {
         state.withLock { $0.count += 1 }
@@ -36,6 +38,18 @@ final class OutsideWork: Sendable {
             self.end()
         }
         return Task(operation: counted)
+    }
+
+    /// Reads a large body, one after the other on a thread of their own: however many wait, the threads that answer requests
+    /// and read the store stay free.
+    ///
+    /// - Parameter work: Its last act is a call onto its loop.
+    func parse(_ work: @escaping @Sendable () -> Void) {
+        begin()
+        parser.async {
+            work()
+            self.end()
+        }
     }
 
     /// Ends every wait.

@@ -30,7 +30,7 @@ final class RequestLinePeek: ChannelInboundHandler, RemovableChannelHandler {
         context.fireChannelReadComplete()
     }
 
-    /// What a request that the parser refused gets, where its line tells; nil for what is no request.
+    /// The refusal for a request that the parser did not take, as far as its first line tells; nil for other input.
     func problem() -> Problem? {
         guard let line = last.flatMap({ Line($0) }) else { return nil }
         guard line.major == 1 else {

@@ -3,7 +3,11 @@ public import Hummingbird
 /// The context of requests that go through the router.
 public struct GatewayContext: RequestContext {
     public var coreContext: CoreRequestContextStorage
-    /// What the answer takes of the memory of large answers.
+    /// On whose behalf the request comes.
+    var principal = Principal.nobody
+    /// What the route may do with groups; the router sets it to what the route needs.
+    var access = Principal.nobody.access(for: .nothing)
+    /// The answer's share of the memory for large answers.
     var held: BudgetShare?
 
     public init(source: ApplicationRequestContextSource) {

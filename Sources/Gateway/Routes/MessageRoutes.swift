@@ -7,10 +7,7 @@ import NIOCore
 struct MessageRoutes: Sendable {
     let log: MessageLog
     let answers: LargeAnswers
-    let reserved: ReservedGroups
 
-    private static let defaultLimit = 100
-    private static let maximumLimit = 1000
     /// An answer holds about so many bytes of data, or one message: what a client asks for with few bytes must not cost
     /// unbounded memory. `has_more` tells that there is more.
     private static let maximumBytes = 4 << 20
@@ -19,13 +16,19 @@ struct MessageRoutes: Sendable {
         router.resource(
             "/groups/:group/messages",
             onLoop: [.post],
-            [.get: { request, context in try await large(context) { try await history(request, context) } }]
+            [
+                .get: .group(.subscribe) { request, context, group in
+                    try await large(context) { try await history(request, of: group) }
+                }
+            ]
         )
         router.resource(
             "/groups/:group/messages/:id",
             [
-                .get: { request, context in try await large(context) { try await message(request, context) } },
-                .delete: { try await delete($0, $1) },
+                .get: .group(.subscribe) { request, context, group in
+                    try await large(context) { try await message(request, context, of: group) }
+                },
+                .delete: .group(.delete) { try await delete($0, $1, of: $2) },
             ]
         )
         router.resource("/messages", onLoop: [.post], [:])
@@ -36,18 +39,11 @@ struct MessageRoutes: Sendable {
         return try await answers.make(holding: held, make)
     }
 
-    private func group(_ request: Request, _ context: GatewayContext) throws -> GroupName {
-        let group = try GroupName(request.pathText("group", context))
-        try reserved.check(group)
-        return group
-    }
-
     // MARK: History
 
-    private func history(_ request: Request, _ context: GatewayContext) async throws -> Answer {
-        let group = try group(request, context)
+    private func history(_ request: Request, of group: GroupName) async throws -> Answer {
         let query = try request.query(.history)
-        let limit = try Self.limit(query["limit"])
+        let limit = try PageLimit.parse(query["limit"])
         let page: LogPage
         if let text = query["after"] {
             guard query["before"] == nil, query["since"] == nil else { throw Self.oneBound }
@@ -69,28 +65,24 @@ struct MessageRoutes: Sendable {
 
     private func since(_ text: String, _ group: GroupName, _ limit: Int) async throws -> LogPage {
         if text == "latest" { return try await forward(group, after: log.frontier.sequence, limit) }
-        switch HistoryStart(text) {
+        switch HistoryStart(text, now: .now()) {
         case .id(let id)?:
             return try await forward(group, after: try sequence(of: id, "since"), limit)
         case .replay(let start)?:
             let through = log.frontier.sequence
             return try await forward(
                 group,
-                after: try await log.store.position(of: start, in: [group], through: through),
+                after: try await log.store.position(of: start, in: [.group(group)], through: through),
                 limit
             )
         case nil:
-            throw Problem(
-                .badRequest,
-                "since=\(text.quotedForPeople) is none of: latest, all, a message id, a duration back such as 10m, a time such "
-                    + "as 2026-01-31T12:00:00Z."
-            )
+            throw HistoryStart.problem(text)
         }
     }
 
     private func forward(_ group: GroupName, after: Int64, _ limit: Int) async throws -> LogPage {
         try await log.store.messages(
-            of: [group],
+            of: [.group(group)],
             after: after,
             through: log.frontier.sequence,
             limit: limit,
@@ -100,14 +92,6 @@ struct MessageRoutes: Sendable {
 
     private static var oneBound: Problem {
         Problem(.badRequest, "Give one of after, since and before: they are different places to page from.")
-    }
-
-    private static func limit(_ text: String?) throws(Problem) -> Int {
-        guard let text else { return defaultLimit }
-        guard let limit = Int(text), (1...maximumLimit).contains(limit) else {
-            throw Problem(.badRequest, "limit=\(text.quotedForPeople) is not a number from 1 to \(maximumLimit).")
-        }
-        return limit
     }
 
     private func sequence(of text: String, _ name: String) throws(Problem) -> Int64 {
@@ -121,7 +105,7 @@ struct MessageRoutes: Sendable {
     }
 
     private func sequence(of id: MessageID, _ name: String) throws(Problem) -> Int64 {
-        guard id.epoch == log.store.epoch else {
+        guard log.store.epochs.accepts(id) else {
             throw Problem(
                 .conflict,
                 "\(name)=\(id) is an id of another database (this one's begin with '\(log.store.epoch)-'): read from the "
@@ -148,8 +132,7 @@ struct MessageRoutes: Sendable {
 
     // MARK: One message
 
-    private func message(_ request: Request, _ context: GatewayContext) async throws -> Answer {
-        let group = try group(request, context)
+    private func message(_ request: Request, _ context: GatewayContext, of group: GroupName) async throws -> Answer {
         try request.query(.none)
         let text = request.pathText("id", context)
         guard let sequence = published(text), let message = try await log.store.message(sequence, in: group) else {
@@ -161,8 +144,7 @@ struct MessageRoutes: Sendable {
         return .json(.ok, body)
     }
 
-    private func delete(_ request: Request, _ context: GatewayContext) async throws -> Answer {
-        let group = try group(request, context)
+    private func delete(_ request: Request, _ context: GatewayContext, of group: GroupName) async throws -> Answer {
         try request.query(.none)
         let text = request.pathText("id", context)
         guard let sequence = published(text), try await log.delete(sequence, in: group) else {
@@ -173,7 +155,7 @@ struct MessageRoutes: Sendable {
 
     /// The sequence of an id of this database that was handed over already.
     private func published(_ text: String) -> Int64? {
-        guard let id = try? MessageID(text), id.epoch == log.store.epoch, id.sequence <= log.frontier.sequence else {
+        guard let id = try? MessageID(text), log.store.epochs.accepts(id), id.sequence <= log.frontier.sequence else {
             return nil
         }
         return id.sequence

@@ -10,7 +10,7 @@ struct MetricsRoutes: Sendable {
     private var counters: Counters { shared.counters }
 
     func register(in router: Router<GatewayContext>) {
-        router.resource("/metrics", [.get: { _, _ in answer }])
+        router.resource("/metrics", [.get: RouteHandler(needs: .server(.admin)) { _, _ in answer }])
     }
 
     private enum Kind: String {
@@ -32,6 +32,11 @@ struct MetricsRoutes: Sendable {
         let sizes = try? log.store.sizes()
         return [
             ("connections", .gauge, "Open connections, streams among them.", counters.connections.value),
+            ("http2_streams", .gauge, "Open streams of HTTP/2, requests among them.", counters.http2Streams.value),
+            (
+                "failed_handshakes_total", .counter, "Connections of TLS that ended before both sides had agreed.",
+                counters.failedHandshakes.value
+            ),
             ("streams", .gauge, "Open streams.", counters.streams.value),
             ("streams_live", .gauge, "Streams that get each message as it comes.", counters.liveStreams.value),
             ("deliveries_total", .counter, "Messages written to streams.", counters.deliveries.value),
@@ -68,11 +73,18 @@ struct MetricsRoutes: Sendable {
             ),
             ("refused_connections_total", .counter, "Connections over the limit.", counters.refusedConnections.value),
             (
+                "rated_publishers", .gauge, "Tokens and addresses whose publishes are counted.",
+                shared.strangers.publishers
+            ),
+            ("refused_publishes_total", .counter, "Publishes over a client's rate.", counters.refusedPublishes.value),
+            ("refused_tokens_total", .counter, "Tokens that did not count.", counters.refusedTokens.value),
+            (
                 "publishes_total", .counter, "Publishes over HTTP that were stored, many messages at once as one.",
                 counters.publishes.value
             ),
             ("database_bytes", .gauge, "Size of the database's file.", sizes?.database ?? 0),
             ("write_ahead_log_bytes", .gauge, "Size of its write-ahead log.", sizes?.writeAheadLog ?? 0),
+            ("emptied_groups", .gauge, "Groups that retention or a purge emptied.", log.store.emptiedGroups),
             ("waiting_publishes", .gauge, "Publishes that wait for the store.", log.waitingPublishes),
             ("layer_sent_total", .counter, "Messages sent to channels and groups.", Int(clamping: layer.sent)),
             (

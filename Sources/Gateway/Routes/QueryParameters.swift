@@ -7,9 +7,11 @@ struct QueryParameters: Sendable {
     private let names: [String]
     /// Those of later versions: 501, so that nobody takes them for done.
     private let later: [String]
+    /// It was taken out of the address where it may stand there.
+    private static let token = "access_token"
 
     private init(_ names: String..., later: [String] = []) {
-        (self.names, self.later) = (names, later + ["access_token"])
+        (self.names, self.later) = (names, later)
     }
 
     static let stream = QueryParameters(
@@ -33,17 +35,38 @@ struct QueryParameters: Sendable {
     static let batch = QueryParameters("persist")
     static let none = QueryParameters()
 
-    /// - Throws: ``Problem``: 400 that names those there are; 501 for one that another version has.
+    /// Those that may come several times. Of `last_event_id` the last one counts: clients that cannot send the header add
+    /// it to an address that may have one.
+    private static let repeated = ["group", "last_event_id"]
+
+    /// - Throws: ``Problem``: 400 that names those there are, or one that comes twice; 501 for one that another version has.
     func check(_ fields: [(name: String, value: String)]) throws(Problem) {
-        for (name, _) in fields where !Self.has(names, name) {
-            guard !Self.has(later, name) else { throw .notImplemented("The parameter '\(name)'") }
-            throw Problem(
+        var seen: [String] = []
+        for (name, _) in fields {
+            guard Self.has(names, name) else { throw unknown(name) }
+            guard !Self.has(Self.repeated, name) else { continue }
+            guard !Self.has(seen, name) else {
+                throw Problem(.badRequest, "The parameter '\(name)' comes twice: give it once.")
+            }
+            seen.append(name)
+        }
+    }
+
+    private func unknown(_ name: String) -> Problem {
+        guard !Self.has([Self.token], name) else {
+            return Problem(
                 .badRequest,
-                names.isEmpty
-                    ? "There is no parameter \(name.quotedForPeople) here, and no other: leave the query of the URL out."
-                    : "There is no parameter \(name.quotedForPeople) here. There are: \(names.joined(separator: ", "))."
+                "This server takes no token from the address, where logs and histories would keep it: send it as "
+                    + "'Authorization: Bearer TOKEN', or start the server with keys and --allow-query-token."
             )
         }
+        guard !Self.has(later, name) else { return .notImplemented("The parameter '\(name)'") }
+        return Problem(
+            .badRequest,
+            names.isEmpty
+                ? "There is no parameter \(name.quotedForPeople) here, and no other: leave the query of the URL out."
+                : "There is no parameter \(name.quotedForPeople) here. There are: \(names.joined(separator: ", "))."
+        )
     }
 
     private static func has(_ names: [String], _ name: String) -> Bool {

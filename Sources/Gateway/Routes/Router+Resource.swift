@@ -1,17 +1,45 @@
+import Broker
 public import HTTPTypes
 public import Hummingbird
 
-extension Router where Context == GatewayContext {
-    typealias Handler = @Sendable (Request, Context) async throws -> Answer
+/// What answers a request, and what it needs. There is no way to make one without saying that.
+struct RouteHandler: Sendable {
+    typealias Handle = @Sendable (Request, GatewayContext) async throws -> Answer
 
+    let need: RouteNeed
+    let handle: Handle
+
+    /// - Parameter needs: What the context's `access` allows then.
+    init(needs need: RouteNeed, _ handle: @escaping Handle) {
+        (self.need, self.handle) = (need, handle)
+    }
+
+    /// Needs a right to the group that the path names, as `:group`; `handle` is called once it is there.
+    static func group(
+        _ right: Right,
+        _ handle: @escaping @Sendable (Request, GatewayContext, GroupName) async throws -> Answer
+    ) -> RouteHandler {
+        RouteHandler(needs: .groups(right)) { request, context in
+            let group = try GroupName(request.pathText("group", context))
+            try context.access.check(group)
+            return try await handle(request, context, group)
+        }
+    }
+}
+
+extension Router where Context == GatewayContext {
     /// Registers a page with its methods, and answers for the others: 405 with `Allow`, and `OPTIONS`. `HEAD` comes with
     /// `GET`.
+    ///
+    /// - Parameter needs: What the page needs: an application's pages judge their requests themselves, or tell everybody the
+    ///   same.
     public func page(
         _ path: RouterPath,
+        needs: RouteNeed,
         _ handlers: [HTTPRequest.Method: @Sendable (Request, GatewayContext) async throws -> Response]
     ) {
-        let handlers = handlers.mapValues { handler -> Handler in
-            { request, context in
+        let handlers = handlers.mapValues { handler in
+            RouteHandler(needs: needs) { request, context in
                 do {
                     return try await Answer(collecting: handler(request, context))
                 } catch let error as HTTPError {
@@ -26,7 +54,8 @@ extension Router where Context == GatewayContext {
     /// the router itself does not give. `OPTIONS` tells what is allowed and answers preflights; `HEAD` comes with `GET`.
     ///
     /// - Parameter onLoop: Methods that are answered before the router.
-    func resource(_ path: RouterPath, onLoop: [HTTPRequest.Method] = [], _ handlers: [HTTPRequest.Method: Handler]) {
+    func resource(_ path: RouterPath, onLoop: [HTTPRequest.Method] = [], _ handlers: [HTTPRequest.Method: RouteHandler])
+    {
         var handlers = handlers
         if let get = handlers[.get] { handlers[.head] = get }
         let allowed = Set(handlers.keys).union(onLoop).union([.options]).map(\.rawValue).sorted().joined(
@@ -34,7 +63,12 @@ extension Router where Context == GatewayContext {
         )
         for method in HTTPRequest.Method.known where !onLoop.contains(method) {
             if let handler = handlers[method] {
-                on(path, method: method, use: handler)
+                on(path, method: method) { request, context in
+                    var context = context
+                    try handler.need.check(context.principal)
+                    context.access = context.principal.access(for: handler.need)
+                    return try await handler.handle(request, context)
+                }
             } else if method == .options {
                 on(path, method: method) { _, _ in AccessPolicy.options(allowed) }
             } else {
@@ -52,9 +86,11 @@ extension Router where Context == GatewayContext {
 
 extension HTTPRequest.Method {
     /// Every method that the HTTP/1 parser knows; it refuses others.
-    fileprivate static let known: [HTTPRequest.Method] = [
+    static let known: [HTTPRequest.Method] = [
         "GET", "PUT", "ACL", "HEAD", "POST", "COPY", "LOCK", "MOVE", "BIND", "LINK", "PATCH", "TRACE", "MKCOL", "MERGE",
-        "PURGE", "NOTIFY", "SEARCH", "UNLOCK", "REBIND", "UNBIND", "REPORT", "DELETE", "UNLINK", "CONNECT", "M-SEARCH",
+        "PURGE", "NOTIFY", "SEARCH", "UNLOCK", "REBIND", "UNBIND", "REPORT", "DELETE", "UNLINK", "CONNECT",
+        // M-SEARCH, as SwiftNIO spells it.
+        "MSEARCH",
         "OPTIONS", "PROPFIND", "CHECKOUT", "PROPPATCH", "SUBSCRIBE", "MKCALENDAR", "MKACTIVITY", "UNSUBSCRIBE",
         "SOURCE", "QUERY",
     ].compactMap { HTTPRequest.Method($0) }

@@ -5,6 +5,8 @@ public import Synchronization
 public final class Counters: Sendable {
     /// Open connections, streams among them.
     public let connections = Atomic<Int>(0)
+    /// Open streams of HTTP/2: requests and event streams.
+    public let http2Streams = Atomic<Int>(0)
     /// Open streams.
     public let streams = Atomic<Int>(0)
     /// Streams that get each message as it comes. The others are opening or catching up.
@@ -38,8 +40,14 @@ public final class Counters: Sendable {
     public let recentBytes = Atomic<Int>(0)
     /// Recent messages that left memory for newer ones.
     public let recentEvictions = Atomic<Int>(0)
-    /// Connections refused over the limit.
+    /// Connections of TLS that ended before both sides had agreed.
+    public let failedHandshakes = Atomic<Int>(0)
+    /// Connections, and streams of HTTP/2, refused over the limit.
     public let refusedConnections = Atomic<Int>(0)
+    /// Publishes over a client's rate (``GatewayConfiguration/publishRate``).
+    public let refusedPublishes = Atomic<Int>(0)
+    /// Tokens that did not count: malformed, forged, expired, of an unknown key.
+    public let refusedTokens = Atomic<Int>(0)
     /// Publishes over HTTP that were stored; many messages at once are one.
     public let publishes = Atomic<Int>(0)
     /// How long those took from the request to the answer, in microseconds in all.

@@ -1,16 +1,14 @@
 import Broker
 import NIOCore
 
-/// What a stream's bytes look like; streams of the same groups and style share them.
+/// How a stream's bytes look; streams of the same groups and style share them.
 struct StreamStyle: Hashable, Sendable {
     let format: EventFormat
-    /// Whether the body is sent in chunks; otherwise it ends with the connection (HTTP/1.0).
-    let isChunked: Bool
+    let framing: Framing
 
     /// A message in this style.
     func encode(_ message: Message) -> ByteBuffer {
-        let chunk = EventEncoder.encode(message, as: format)
-        return isChunked ? chunk : EventEncoder.unframed(chunk)
+        framing.reframe(chunk: EventEncoder.encode(message, as: format))
     }
 
     /// Encodings of another revision do not hold any more.
@@ -20,7 +18,7 @@ struct StreamStyle: Hashable, Sendable {
 
     /// The server's own events in this style.
     func frame(_ payload: ByteBuffer) -> ByteBuffer {
-        isChunked ? EventEncoder.framed(payload) : payload
+        framing.frame(payload)
     }
 }
 
@@ -30,14 +28,14 @@ enum EventFormat: Hashable, Sendable {
     case plain
     /// The message as a JSON object: for streams of several groups.
     case envelope
-    /// What an application makes of it.
+    /// The form that an application gives it.
     case composed(Composition)
 }
 
 /// The encoding of messages as server-sent events (WHATWG HTML §9.2.5), each in one HTTP/1.1 chunk (RFC 9112 §7.1).
 ///
-/// Chunk framing is part of the encoding so that the same bytes go to every connection; where there are no chunks
-/// (HTTP/1.0), ``unframed(_:)`` cuts the payload out without copying.
+/// Chunk framing is part of the encoding so that the same bytes go to every connection; where there are no chunks,
+/// ``Framing/reframe(chunk:)`` cuts the payload out without copying.
 enum EventEncoder {
     /// A message, encoded once per format whoever asks. What an application composes may change, and is kept by those who
     /// share it instead.
@@ -63,40 +61,18 @@ enum EventEncoder {
             payload.writeJSON(message)
             payload.writeString("\n")
         case .composed(let composition):
-            guard let event = composition.composer.compose(message) else { return framed(position(of: message)) }
+            guard let event = composition.composer.compose(message) else { return Chunk.framed(position(of: message)) }
             payload.writeEventLine(event.event)
             payload.writeDataLines(event.data)
         }
         payload.writeString("\n")
-        return framed(payload)
+        return Chunk.framed(payload)
     }
 
     /// An event without data moves the client's cursor and is not seen.
     private static func position(of message: Message) -> ByteBuffer {
         ByteBuffer(string: message.id.map { "id: \($0)\n\n" } ?? ":\n\n")
     }
-
-    /// One chunk that holds the payload.
-    static func framed(_ payload: ByteBuffer) -> ByteBuffer {
-        let length = String(payload.readableBytes, radix: 16)
-        var chunk = ByteBuffer()
-        chunk.reserveCapacity(payload.readableBytes + length.utf8.count + 4)
-        chunk.writeString(length)
-        chunk.writeString("\r\n")
-        chunk.writeImmutableBuffer(payload)
-        chunk.writeString("\r\n")
-        return chunk
-    }
-
-    /// The payload of one chunk, without its framing; shares the bytes.
-    static func unframed(_ chunk: ByteBuffer) -> ByteBuffer {
-        guard let lineFeed = chunk.readableBytesView.firstIndex(of: 0x0A) else { return chunk }
-        let length = chunk.readableBytesView.endIndex - 2 - (lineFeed + 1)
-        return chunk.getSlice(at: lineFeed + 1, length: length) ?? chunk
-    }
-
-    /// The chunk that ends a body.
-    static let lastChunk = ByteBuffer(string: "0\r\n\r\n")
 }
 
 extension ByteBuffer {

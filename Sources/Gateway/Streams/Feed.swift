@@ -6,7 +6,7 @@ import Broker
 final class Feed {
     struct Key: Hashable {
         /// Sorted, each once.
-        let groups: [GroupName]
+        let topics: [Topic]
         let style: StreamStyle
     }
 
@@ -24,16 +24,16 @@ final class Feed {
             isPassing = messages.contains { $0.expiresAt != nil }
         }
 
-        /// What it takes in memory, in bytes.
+        /// Its memory, in bytes.
         var size: Int { batches.reduce(200) { $0 + $1.size } }
 
         private init(_ batches: [Batch], end: Int64, isPassing: Bool) {
             (self.batches, self.end, self.isPassing) = (batches, end, isPassing)
         }
 
-        /// What of it follows a position.
+        /// The part that follows a position.
         func suffix(after position: Int64) -> Piece {
-            guard let first = batches.first, first.marks.first?.sequence.map({ $0 <= position }) ?? false else {
+            guard let first = batches.first, first.ends.first?.sequence.map({ $0 <= position }) ?? false else {
                 return self
             }
             return Piece(batches.compactMap { $0.suffix(after: position) }, end: end, isPassing: isPassing)
@@ -41,31 +41,34 @@ final class Feed {
     }
 
     let key: Key
+    /// Those of its topics that are groups.
+    let groups: [GroupName]
     /// Streams that have this feed, in whatever phase.
     var streams = 0
     /// Those that get each batch as it comes. Each knows its index.
-    private(set) var live: [EventStream] = []
+    private(set) var live: [Subscriber] = []
     /// Groups with messages that this feed has not delivered yet.
     var pending: [FollowedGroup] = []
 
     init(key: Key) {
         self.key = key
+        groups = key.topics.compactMap(\.group)
     }
 
-    func addLive(_ stream: EventStream) {
+    func addLive(_ stream: Subscriber) {
         guard stream.liveIndex == nil else { return }
-        stream.liveIndex = live.count
+        stream.placed(at: live.count)
         live.append(stream)
     }
 
     /// Takes the stream out by putting the last one in its place.
-    func removeLive(_ stream: EventStream) {
+    func removeLive(_ stream: Subscriber) {
         guard let index = stream.liveIndex else { return }
-        stream.liveIndex = nil
+        stream.placed(at: nil)
         let last = live.removeLast()
         guard last !== stream else { return }
         live[index] = last
-        last.liveIndex = index
+        last.placed(at: index)
     }
 }
 

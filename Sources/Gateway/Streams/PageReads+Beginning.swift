@@ -3,15 +3,15 @@ import Logging
 import NIOCore
 
 extension PageReads {
-    /// Asks where a replay begins: ``EventStream/resolved(at:)``. Tries again until the store answers, or the stream has
+    /// Asks where a replay begins: ``Subscriber/resolved(at:)``. Tries again until the store answers, or the stream has
     /// gone.
-    func resolve(_ start: ReplayStart, _ feed: Feed, through: Int64, for stream: EventStream) {
+    func resolve(_ start: ReplayStart, _ feed: Feed, through: Int64, for stream: Subscriber) {
         let this = NIOLoopBound((reads: self, feed: feed, stream: stream), eventLoop: eventLoop)
-        let (store, groups, client) = (store, feed.key.groups, stream.client)
+        let (store, topics, client) = (store, feed.key.topics, stream.client)
         let work: @Sendable () async -> Void = {
             let position = await ReadClient.$current.withValue(client) {
                 await outcome { () async throws(BrokerError) in
-                    try await store.position(of: start, in: groups, through: through)
+                    try await store.position(of: start, in: topics, through: through)
                 }
             }
             // Dropped, and so interrupted.

@@ -36,7 +36,7 @@ extension PageReads {
             after: after,
             piece: Feed.Piece(of: messages, style: style, end: end),
             removedThrough: log.removedThrough,
-            // The oldest may be committed and not handed over yet; a position beyond what was published is none.
+            // The oldest may be committed and not handed over yet; no position lies beyond what was published.
             beforeOldest: log.oldest.map { min($0 - 1, through) } ?? through,
             oldest: log.oldest.flatMap { $0 <= through ? $0 : nil }
         )

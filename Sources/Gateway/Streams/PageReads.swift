@@ -19,7 +19,7 @@ final class PageReads {
     }
 
     private struct Waiter {
-        let stream: EventStream
+        let stream: Subscriber
         let position: Int64
         /// How far it may read: where its shard stood.
         let through: Int64
@@ -56,33 +56,41 @@ final class PageReads {
     var resolving: [Int: Task<Void, Never>] = [:]
     /// Pages that were read lately, by where they begin: streams that come back want the same ones, but not all at one
     /// moment.
-    private var recent: [Series: [Page]] = [:]
-    private var recentBytes = 0
+    private var kept: [Series: [Page]] = [:]
+    private var keptBytes = 0
     private var generation = 0
     /// Damaged messages of which the log knows.
     private var damaged: Set<Int64> = []
     /// Pages kept, in bytes.
-    private static let maximumRecentBytes = 16 << 20
+    private static let maximumKeptBytes = 16 << 20
 
     init(store: any MessageStore, eventLoop: any EventLoop, shared: Shard.SharedState, logger: Logger) {
         (self.store, self.eventLoop, self.shared, self.logger) = (store, eventLoop, shared, logger)
     }
 
-    /// Gives a stream the page that holds what follows its position: ``EventStream/took(_:)``.
-    func read(_ feed: Feed, after: Int64, through: Int64, maximumBytes: Int, for stream: EventStream) {
+    /// Gives a stream the page that holds what follows its position: ``Subscriber/took(_:)``.
+    func read(_ feed: Feed, after: Int64, through: Int64, maximumBytes: Int, for stream: Subscriber) {
         let series = Series(feed: feed.key, generation: generation, revision: feed.key.style.revision)
         // A page that ends where its read ended may lack what has come since; one that ends earlier is whole.
-        if let page = recent[series]?.page(at: after), page.piece.end <= through {
+        if let page = kept[series]?.page(at: after), page.piece.end <= through {
             return stream.took(page.suffix(after: after))
         }
         let waiter = Waiter(stream: stream, position: after, through: through)
-        // The one that begins nearest before. Whether it goes as far as this position is known when it has come.
-        if let read = reads[series]?.filter({ $0.after <= after }).max(by: { $0.after < $1.after }) {
+        // The one that begins nearest before. Whether it goes as far as this position is known when it has come. One that
+        // begins far back waits among long reads, and nobody near the head waits with it.
+        let isNear = Self.isNear(after, through)
+        let fitting = reads[series]?.filter { $0.after <= after && (!isNear || Self.isNear($0.after, $0.through)) }
+        if let read = fitting?.max(by: { $0.after < $1.after }) {
             return wait(waiter, for: read)
         }
         let read = Read(series, after: after, through: through, maximumBytes: maximumBytes)
         wait(waiter, for: read)
         start(read)
+    }
+
+    /// Whether the store reads it without a wait.
+    private static func isNear(_ after: Int64, _ through: Int64) -> Bool {
+        after >= through - LogPage.nearHead
     }
 
     private func wait(_ waiter: Waiter, for read: Read) {
@@ -100,13 +108,13 @@ final class PageReads {
         let this = NIOLoopBound((reads: self, read: read), eventLoop: eventLoop)
         let (store, feed, after, through) = (store, read.series.feed, read.after, read.through)
         let maximumBytes = read.maximumBytes
-        // Whoever came first stands for all.
+        // The first stream that waits stands for all.
         let client = read.waiters.values.first?.stream.client ?? .current
         let work: @Sendable () async -> Void = {
             let log = await ReadClient.$current.withValue(client) {
                 await outcome { () async throws(BrokerError) in
                     try await store.messages(
-                        of: feed.groups,
+                        of: feed.topics,
                         after: after,
                         through: through,
                         limit: Self.pageMessages,
@@ -129,7 +137,7 @@ final class PageReads {
     }
 
     /// A stream wants nothing any more.
-    func leave(_ stream: EventStream) {
+    func leave(_ stream: Subscriber) {
         if let task = resolving.removeValue(forKey: stream.number) {
             task.cancel()
             shared.counters.droppedReads.add(1)
@@ -144,8 +152,8 @@ final class PageReads {
 
     /// Called now and then: a page is kept for as long as a crowd takes to come back, no longer.
     func forgetOld() {
-        recent = [:]
-        recentBytes = 0
+        kept = [:]
+        keptBytes = 0
     }
 
     /// Something was removed from the store: what was read before, or is being read, may still hold it.
@@ -208,10 +216,10 @@ final class PageReads {
 
     private func keep(_ page: Page, in series: Series) {
         let size = page.piece.size
-        guard size <= Self.maximumRecentBytes else { return }
-        if recentBytes + size > Self.maximumRecentBytes { forgetOld() }
-        recent[series, default: []].insert(page)
-        recentBytes += size
+        guard size <= Self.maximumKeptBytes else { return }
+        if keptBytes + size > Self.maximumKeptBytes { forgetOld() }
+        kept[series, default: []].insert(page)
+        keptBytes += size
     }
 
     // MARK: What cannot be read

@@ -77,23 +77,23 @@ enum PeerSilence: Equatable {
     case unanswered(for: TimeAmount)
 }
 
-extension ChannelHandlerContext {
-    /// Bytes that were written and that the socket has not taken.
-    var bufferedBytes: Int {
-        (try? channel.syncOptions?.getOption(.bufferedWritableBytes)) ?? 0
-    }
-
-    /// From `TCP_INFO` (tcp(7)): data was sent again, or a closed window was probed twice, without an answer.
-    var peerIsSilent: PeerSilence {
-        var silence = PeerSilence.none
+extension PeerSilence {
+    /// From `TCP_INFO` (tcp(7)): data was sent again, or a closed window was probed twice, without an answer. Of a stream
+    /// of HTTP/2, its connection is asked.
+    ///
+    /// - Parameter channel: To be asked on its event loop.
+    init(of channel: any Channel) {
+        self = .none
         #if os(Linux)
-        guard let provider = channel as? any SocketOptionProvider else { return .none }
+        guard let provider = (channel as? any SocketOptionProvider) ?? (channel.parent as? any SocketOptionProvider)
+        else { return }
+        var silence = PeerSilence.none
         // On the channel's own loop the answer is there at once.
         provider.getTCPInfo().assumeIsolated().whenSuccess { info in
             guard info.tcpi_retransmits > 0 || info.tcpi_probes > 1 else { return }
             silence = .unanswered(for: .milliseconds(Int64(info.tcpi_last_ack_recv)))
         }
+        self = silence
         #endif
-        return silence
     }
 }

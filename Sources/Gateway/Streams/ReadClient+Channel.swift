@@ -2,7 +2,7 @@ import Broker
 import NIOCore
 
 extension ReadClient {
-    /// Who reads over a connection: its address, since one client may open many connections. The first half of an IPv6
+    /// Tells who reads over a connection: its address, since one client may open many connections. The first half of an IPv6
     /// address is one client's. From loopback comes whatever a proxy passes on, so there each connection stands for
     /// itself.
     init(_ channel: any Channel) {
@@ -13,7 +13,7 @@ extension ReadClient {
         }
     }
 
-    /// What of an address tells clients apart; nil for loopback, and where there is no address.
+    /// The part of an address that tells clients apart; nil for loopback, and where there is no address.
     static func network(of address: SocketAddress) -> [UInt8]? {
         // From sockaddr_in and sockaddr_in6 (ip(7), ipv6(7)).
         let bytes = address.withSockAddr { pointer, size in

@@ -87,23 +87,39 @@ struct RecentMessages {
     }
 
     /// Drops what is gone from the store. Below what a purge took the store is asked, which tells of the gap.
-    mutating func remove(_ removal: Removal) {
-        guard let index = groups.index(forKey: removal.group) else { return }
-        switch removal {
-        case .message(let sequence, _):
-            guard groups.values[index].holds(sequence) else { return }
-            let place = groups.values[index].messages.place(after: sequence - 1)
-            bytes -= Self.cost(of: groups.values[index].messages.remove(at: place))
-            groups.values[index].shrink()
-            left(1)
-        case .messages(let through, _):
-            let end = groups.values[index].messages.place(after: through)
-            for message in groups.values[index].messages[..<end] { bytes -= Self.cost(of: message) }
-            groups.values[index].messages.removeFirst(end)
-            groups.values[index].floor = max(groups.values[index].floor, through)
-            groups.values[index].shrink()
-            left(end)
+    mutating func remove(_ removals: [Removal]) {
+        var deleted: [GroupName: Set<Int64>] = [:]
+        for removal in removals {
+            switch removal {
+            case .message(let sequence, let group): deleted[group, default: []].insert(sequence)
+            case .messages(let through, let group): remove(through: through, in: group)
+            }
         }
+        for (group, sequences) in deleted { remove(sequences, in: group) }
+    }
+
+    private mutating func remove(_ sequences: Set<Int64>, in group: GroupName) {
+        guard let index = groups.index(forKey: group) else { return }
+        let gone = sequences.filter { groups.values[index].holds($0) }
+        guard !gone.isEmpty else { return }
+        // In one pass, whose length many share: each one alone would move all that follow it.
+        groups.values[index].messages.removeAll { message in
+            guard let id = message.id, gone.contains(id.sequence) else { return false }
+            bytes -= Self.cost(of: message)
+            return true
+        }
+        groups.values[index].shrink()
+        left(gone.count)
+    }
+
+    private mutating func remove(through: Int64, in group: GroupName) {
+        guard let index = groups.index(forKey: group) else { return }
+        let end = groups.values[index].messages.place(after: through)
+        for message in groups.values[index].messages[..<end] { bytes -= Self.cost(of: message) }
+        groups.values[index].messages.removeFirst(end)
+        groups.values[index].floor = max(groups.values[index].floor, through)
+        groups.values[index].shrink()
+        left(end)
     }
 
     /// Messages up to here were not added: all groups begin anew after it. A group that was followed from a later
@@ -128,7 +144,7 @@ struct RecentMessages {
         of names: [GroupName],
         after position: Int64,
         maximumBytes: Int,
-        now: Timestamp = .now()
+        now: Timestamp
     ) -> [Message] {
         var parts = names.compactMap { name in groups[name]?.messages.suffix(after: position) }.filter { !$0.isEmpty }
         var result: [Message] = []
@@ -145,7 +161,7 @@ struct RecentMessages {
         return result
     }
 
-    /// What a message holds in memory, with its encoding.
+    /// The memory of a message with its encoding, in bytes.
     private static func cost(of message: Message) -> Int {
         2 * message.data.readableBytes + 400
     }

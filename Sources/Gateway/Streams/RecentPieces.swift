@@ -7,7 +7,7 @@ import Broker
 struct RecentPieces {
     /// One feed's, by the positions after which they begin.
     private struct Kept {
-        /// What they were encoded under.
+        /// The composer's revision at the time.
         let revision: Int
         var pieces: [Int64: Feed.Piece] = [:]
         var bytes = 0
@@ -45,7 +45,7 @@ struct RecentPieces {
         feeds[ObjectIdentifier(feed)] = kept
     }
 
-    /// What is kept of a feed does not hold any more, or nobody has the feed.
+    /// Drops the pieces of a feed: they are outdated, or nobody has the feed.
     mutating func forget(_ feed: Feed) {
         guard !feeds.isEmpty, let kept = feeds.removeValue(forKey: ObjectIdentifier(feed)) else { return }
         bytes -= kept.bytes

@@ -33,9 +33,9 @@ final class Shard {
     private var changed: [FollowedGroup] = []
     private var isDelivering = false
     private var isClosed = false
-    private var removals: RemovalObservation?
+    private var observation: LogObservation?
     /// Streams that want to go on.
-    var waiting: [EventStream] = []
+    var waiting: [Subscriber] = []
     let pages: PageReads
     var pieces: RecentPieces
     var looking: Looking
@@ -43,16 +43,6 @@ final class Shard {
     private var spareArrivals: [[FollowedGroup.Arrival]] = []
     /// So many, each of up to 1024 messages.
     private static let maximumSpareArrivals = 16
-
-    /// What the gateway's shards have in common.
-    struct SharedState: Sendable {
-        let counters: Counters
-        let subscribers = Subscribers()
-        let outside = OutsideWork()
-        /// The bodies of all requests.
-        var bodies = MemoryBudget(limit: .max)
-        var answers = LargeAnswers(limit: .max)
-    }
 
     init(eventLoop: any EventLoop, log: MessageLog, settings: StreamSettings, shared: SharedState, logger: Logger) {
         self.eventLoop = eventLoop
@@ -72,12 +62,17 @@ final class Shard {
         } layerDidClose: {
             this.value.layerDidClose()
         }
-        removals = log.observeRemovals { [inbox] in inbox.remove($0) }
+        observation = log.observe { [inbox] notice in
+            switch notice {
+            case .removals(let removals): inbox.remove(removals)
+            case .skipped(let through): inbox.skip(through: through)
+            }
+        }
     }
 
-    var epoch: Epoch { log.store.epoch }
+    var epochs: EpochState { log.store.epochs }
     var counters: Counters { shared.counters }
-    var allStreams: [EventStream] { streams.all }
+    var allStreams: [Subscriber] { streams.all }
 
     // MARK: Closing
 
@@ -91,7 +86,7 @@ final class Shard {
     /// has ended (``OutsideWork``).
     func close() {
         isClosed = true
-        removals?.cancel()
+        observation?.cancel()
         for stream in allStreams { stream.close() }
         inbox.stop()
     }
@@ -100,18 +95,17 @@ final class Shard {
 
     /// Makes the shard a member of the stream's groups and gives it its position mark. The stream may be told to begin
     /// before this returns.
-    func join(_ stream: EventStream) {
+    func join(_ stream: Subscriber) {
         nextStream += 1
-        stream.number = nextStream
-        streams[stream.number] = stream
         let feed = feed(for: stream.feedKey)
         feed.streams += 1
-        stream.feed = feed
+        stream.joined(feed, number: nextStream)
+        streams[stream.number] = stream
         counters.streams.add(1)
-        shared.subscribers.add(feed.key.groups)
+        shared.subscribers.add(feed.groups)
 
-        let lacking = feed.key.groups.filter { groups[$0]?.feeds.count == 1 && feed.streams == 1 }
-        log.join(inbox, groups: lacking) { frontier in
+        let lacking = feed.groups.filter { groups[$0]?.feeds.count == 1 && feed.streams == 1 }
+        log.join(inbox, topics: lacking.map(Topic.group)) { frontier in
             for group in lacking { recent.follow(group, from: frontier) }
             inbox.mark(stream: stream.number, position: frontier)
         }
@@ -123,7 +117,7 @@ final class Shard {
         if let feed = feeds[key] { return feed }
         let feed = Feed(key: key)
         feeds[key] = feed
-        for name in key.groups {
+        for name in feed.groups {
             let group = groups[name] ?? FollowedGroup(name: name)
             groups[name] = group
             group.feeds.append(feed)
@@ -132,29 +126,29 @@ final class Shard {
     }
 
     /// The stream follows its groups no more. It is looked at until ``remove(_:)``.
-    func leave(_ stream: EventStream) {
+    func leave(_ stream: Subscriber) {
         guard let feed = stream.feed else { return }
-        stream.feed = nil
+        stream.left()
         pages.leave(stream)
         counters.streams.add(-1)
-        shared.subscribers.remove(feed.key.groups)
+        shared.subscribers.remove(feed.groups)
         feed.removeLive(stream)
         feed.streams -= 1
         guard feed.streams == 0 else { return }
         feeds[feed.key] = nil
         pieces.forget(feed)
-        for name in feed.key.groups {
+        for name in feed.groups {
             guard let group = groups[name] else { continue }
             group.feeds.removeAll { $0 === feed }
             guard group.feeds.isEmpty else { continue }
             groups[name] = nil
             recent.forget(name)
-            log.leave(inbox, group: name)
+            log.leave(inbox, .group(name))
         }
     }
 
     /// The stream's connection is closed.
-    func remove(_ stream: EventStream) {
+    func remove(_ stream: Subscriber) {
         streams[stream.number] = nil
     }
 
@@ -201,16 +195,16 @@ final class Shard {
         recent.add(message, in: name)
     }
 
-    /// What is deleted leaves the memory: no stream that begins now is shown it.
+    /// Deleted messages leave the memory: no stream that begins now gets them.
     private func remove(_ removals: [Removal]) {
-        var isShown = false
-        for removal in removals {
-            guard let group = groups[removal.group] else { continue }
-            isShown = true
-            recent.remove(removal)
+        // Pages outlive the streams for which they were read.
+        pages.forgetRemoved()
+        let shown = Set(removals.map(\.group)).compactMap { groups[$0] }
+        guard !shown.isEmpty else { return }
+        recent.remove(removals)
+        for group in shown {
             for feed in group.feeds { pieces.forget(feed) }
         }
-        if isShown { pages.forgetRemoved() }
     }
 
     /// More was removed than the inbox holds: nothing that was read or has come before is shown to streams that begin now.

@@ -75,7 +75,7 @@ final class ShardInbox: ChannelSink {
     }
 
     func receive(_ message: Message, in group: GroupName) {
-        // What an entry holds beside its data, about.
+        // An entry holds about so much beside its data.
         let size = message.data.readableBytes + 200
         state.withLock { $0.add(.message(message, group), size, maximumBytes) }
     }
@@ -115,6 +115,17 @@ final class ShardInbox: ChannelSink {
         state.withLock { state in
             guard !state.isStopped else { return }
             state.add(.removals(removals), size, maximumBytes)
+        }
+        deliveriesDidEnd()
+    }
+
+    /// Messages up to here do not come: who follows groups reads them from the store.
+    func skip(through position: Int64) {
+        state.withLock { state in
+            guard !state.isStopped else { return }
+            state.contents.skip()
+            state.contents.skippedThrough = max(state.contents.skippedThrough ?? 0, position)
+            state.needsWaking = true
         }
         deliveriesDidEnd()
     }

@@ -11,7 +11,7 @@ struct StreamCursor {
         case latest
         /// After a message, or a position, that the client knows.
         case after(MessageID)
-        /// An id that is none: answered with a reset, since any status but 200 would end `EventSource` for good.
+        /// Text that is no message id: answered with a reset, since any status but 200 would end `EventSource` for good.
         case malformed(String)
         case replay(ReplayStart)
     }
@@ -50,7 +50,7 @@ struct StreamCursor {
     }
 
     private(set) var phase = Phase.joining
-    /// Everything up to here was written, or is none of this stream's groups.
+    /// Everything up to here was written, or belongs to other groups.
     private(set) var position: Int64 = 0
     /// Removals up to here need no word: the client was told, or began after them.
     private var knownRemoval: Int64 = 0
@@ -63,14 +63,14 @@ struct StreamCursor {
     /// The shard has drained the stream's mark: it stands at `shardPosition`, the newest published position.
     ///
     /// - Parameter floor: From this position on, the recent messages in memory are complete for the stream's groups.
-    mutating func joined(at shardPosition: Int64, floor: Int64, epoch: Epoch) -> Action {
+    mutating func joined(at shardPosition: Int64, floor: Int64, epochs: EpochState) -> Action {
         position = shardPosition
         switch start {
         case .latest:
             return goLive(resumed: false, reset: nil)
         case .malformed:
             return goLive(resumed: false, reset: .malformed)
-        case .after(let id) where id.epoch != epoch:
+        case .after(let id) where !epochs.accepts(id):
             return goLive(resumed: false, reset: .unknownEpoch)
         case .after(let id) where id.sequence > shardPosition:
             return goLive(resumed: false, reset: .future)

@@ -13,7 +13,7 @@ struct StreamPreamble {
         case unknownEpoch = "unknown-epoch"
         /// The id lies beyond everything that was published.
         case future
-        /// The id is none.
+        /// The text is no message id.
         case malformed
     }
 

@@ -1,6 +1,7 @@
+import Broker
 import NIOCore
 
-/// What streams are bounded by, as the configuration says it, in the types of the event loop.
+/// The bounds of streams, in the types of the event loop.
 struct StreamSettings: Sendable {
     var heartbeat: TimeAmount
     /// In so long each stream is looked at once.
@@ -15,8 +16,12 @@ struct StreamSettings: Sendable {
     var inboxBytes: Int
     /// A stream that catches up is given about so many bytes at a time.
     var pieceBytes: Int
-    /// What the sockets of one loop's streams may hold of them, in bytes.
+    /// Bytes that may wait for the sockets of one loop's streams.
     var pinnedBytes: Int
-    /// What a client sends on a stream beyond this closes it.
+    /// What grants, `ttl` and `since` go by.
+    var wallClock: @Sendable () -> Timestamp = { .now() }
+    /// A number from a range, for `retry:`.
+    var random: @Sendable (ClosedRange<Int>) -> Int = { .random(in: $0) }
+    /// A client that sends more than this on a stream loses it.
     var ignoredInputBytes = 4 << 10
 }

@@ -2,20 +2,20 @@
 ///
 /// Confined to its event loop.
 struct StreamSlices {
-    private var slices = [[Int: EventStream]](repeating: [:], count: LookSchedule.slices)
+    private var slices = [[Int: Subscriber]](repeating: [:], count: LookSchedule.slices)
 
     private static func slice(of number: Int) -> Int { number % LookSchedule.slices }
 
     /// By the stream's number.
-    subscript(number: Int) -> EventStream? {
+    subscript(number: Int) -> Subscriber? {
         get { slices[Self.slice(of: number)][number] }
         set { slices[Self.slice(of: number)][number] = newValue }
     }
 
     /// A copy: streams may leave while it is gone through.
-    func streams(in slice: Int) -> [EventStream] { Array(slices[slice].values) }
+    func streams(in slice: Int) -> [Subscriber] { Array(slices[slice].values) }
 
-    var all: [EventStream] { slices.flatMap(\.values) }
+    var all: [Subscriber] { slices.flatMap(\.values) }
 
     var isEmpty: Bool { slices.allSatisfy(\.isEmpty) }
 }

@@ -3,6 +3,7 @@ import Foundation
 import NIOCore
 import NIOHTTP1
 import NIOPosix
+import NIOSSL
 
 extension NotifyClientError {
     /// What the transport threw, in words.
@@ -23,6 +24,14 @@ extension NotifyClientError {
             return .connectionLost(server, underlying: error)
         case nil:
             break
+        }
+        if isUntrusted(error) {
+            return NotifyClientError(
+                .unreachable,
+                "The certificate of \(server) is not trusted, or is another host's: give the file of the one that signed it "
+                    + "with --ca, and the address with the name that stands in it.",
+                underlying: error
+            )
         }
         if isRefusedConnection(error) {
             return NotifyClientError(
@@ -59,6 +68,13 @@ extension NotifyClientError {
             "Cannot connect to \(server) (\(reason)): give the server's address with --url.",
             underlying: error
         )
+    }
+
+    private static func isUntrusted(_ error: any Error) -> Bool {
+        switch error {
+        case NIOSSLError.handshakeFailed, is NIOSSLExtraError: true
+        default: false
+        }
     }
 
     private static func isRefusedConnection(_ error: any Error) -> Bool {

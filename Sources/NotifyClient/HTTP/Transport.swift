@@ -3,6 +3,7 @@ import Foundation
 import NIOCore
 import NIOFoundationCompat
 import NIOHTTP1
+import NIOSSL
 import Synchronization
 
 /// Requests with an answer that fits memory, and the opening of streams; turns every failure into the client's error.
@@ -15,20 +16,42 @@ final class Transport: Sendable {
     /// The most bytes of an answer: a page of 1000 messages of some size. Larger ones want a smaller `limit`.
     private static let maximumAnswer = 256 * 1024 * 1024
 
-    init(server: ServerAddress, configuration: NotifyClient.Configuration) {
+    /// - Throws: ``NotifyClientError`` with the code `invalidArgument` where there are no trusted certificates in the file.
+    init(server: ServerAddress, configuration: NotifyClient.Configuration) throws(NotifyClientError) {
         self.server = server
         self.configuration = configuration
         var settings = HTTPClient.Configuration()
         // A redirected POST would arrive as a GET, or twice.
         settings.redirectConfiguration = .disallow
         settings.timeout.connect = TimeAmount(configuration.connectTimeout)
-        // Who reconnects, and when, is decided above: a refused connection is an answer.
+        // The subscription decides when to reconnect: a refused connection is an answer.
         settings.connectionPool.retryConnectionEstablishment = false
         // Shorter than servers and proxies keep idle connections: a publish on one that is just being closed is lost.
         settings.connectionPool.idleTimeout = .seconds(10)
         // Each stream holds a connection for good; at the default of 8 the ninth would wait for ever.
         settings.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = 100_000
+        if let path = configuration.trustedCertificates {
+            settings.tlsConfiguration = .makeClientConfiguration()
+            settings.tlsConfiguration?.trustRoots = .certificates(try Self.certificates(path))
+        }
         http = HTTPClient(configuration: settings)
+    }
+
+    private static func certificates(_ path: String) throws(NotifyClientError) -> [NIOSSLCertificate] {
+        let certificates: [NIOSSLCertificate]
+        do { certificates = try NIOSSLCertificate.fromPEMFile(path) } catch {
+            throw noCertificates(path, error)
+        }
+        guard !certificates.isEmpty else { throw noCertificates(path, nil) }
+        return certificates
+    }
+
+    private static func noCertificates(_ path: String, _ error: (any Error)?) -> NotifyClientError {
+        NotifyClientError(
+            .invalidArgument,
+            "'\(path.onOneLine(limit: 200))' holds no certificates in PEM that could be trusted: give another file.",
+            underlying: error
+        )
     }
 
     var isClosed: Bool { closed.withLock { $0 } }
@@ -78,7 +101,13 @@ final class Transport: Sendable {
         do {
             return try await withTimeLimit(configuration.requestTimeout, else: late) { [http] in
                 let response = try await http.execute(request, deadline: .distantFuture)
-                return (response, try await response.body.collect(upTo: Self.maximumAnswer))
+                do {
+                    return (response, try await response.body.collect(upTo: Self.maximumAnswer))
+                } catch  where response.status.code >= 400 && !(error is NIOTooManyBytesError) && !Task.isCancelled {
+                    // A refusal that came while the request's body was still being sent: the HTTP client may give up the
+                    // connection before it has passed the rest of the answer on. The status says enough.
+                    return (response, ByteBuffer())
+                }
             }
         } catch let error as NIOTooManyBytesError {
             throw NotifyClientError(
@@ -128,6 +157,28 @@ final class Transport: Sendable {
     ) -> HTTPClientRequest {
         var request = HTTPClientRequest(url: server.url(path: path, query: query))
         request.method = method
+        if let token = configuration.token { request.headers.add(name: "authorization", value: "Bearer \(token)") }
         return request
+    }
+}
+
+extension HTTPClientRequest.Body {
+    /// A body that is sent piece by piece where it is large: a server that refuses it may answer before all of it has come,
+    /// and while a single large write is under way, the HTTP client takes that for a broken connection.
+    static func pieces(_ bytes: ByteBuffer) -> HTTPClientRequest.Body {
+        guard bytes.readableBytes > Pieces.size else { return .bytes(bytes) }
+        return .stream(Pieces(rest: bytes), length: .known(Int64(bytes.readableBytes)))
+    }
+
+    private struct Pieces: AsyncSequence, AsyncIteratorProtocol, Sendable {
+        static let size = 64 << 10
+
+        var rest: ByteBuffer
+
+        func makeAsyncIterator() -> Pieces { self }
+
+        mutating func next() async -> ByteBuffer? {
+            rest.readableBytes > 0 ? rest.readSlice(length: Swift.min(Self.size, rest.readableBytes)) : nil
+        }
     }
 }

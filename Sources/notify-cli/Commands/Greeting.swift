@@ -7,35 +7,39 @@ struct Greeting {
     let durability: Durability
     let retention: RetentionPolicy
     let chat: Chat?
+    /// Whether requests need a token.
+    let hasKeys: Bool
 
     init(
         database: String,
         durability: Durability = .full,
         retention: RetentionPolicy = RetentionPolicy(),
-        chat: Chat? = nil
+        chat: Chat? = nil,
+        hasKeys: Bool = false
     ) {
         (self.database, self.durability, self.retention, self.chat) = (database, durability, retention, chat)
+        self.hasKeys = hasKeys
     }
 
-    init(_ store: SQLiteMessageStore, _ retention: RetentionPolicy, _ chat: Chat?) {
+    init(_ store: SQLiteMessageStore, _ retention: RetentionPolicy, _ chat: Chat?, hasKeys: Bool) {
         self.init(
             database: store.path,
             durability: store.configuration.durability,
             retention: retention,
-            chat: chat
+            chat: chat,
+            hasKeys: hasKeys
         )
     }
 
-    func text(host: String, port: Int) -> String {
-        // A wildcard address is for listening only.
-        let name = ["0.0.0.0": "127.0.0.1", "::": "[::1]"][host] ?? (host.contains(":") ? "[\(host)]" : host)
-        let url = "http://\(name):\(port)"
+    func text(_ served: ServedAddresses) -> String {
+        let url = served.url
+        let curl = served.curl + (hasKeys ? " -H \"Authorization: Bearer $NOTIFY_TOKEN\"" : "")
         return """
-            Notify listens on \(url)
+            Notify listens on \(served.sentence)
             \(kept)
             \(chat.map { "\n\($0.greeting(url))\n" } ?? "")
-            Follow a group:    curl -N \(url)/groups/my-group/events
-            Publish to it:     curl -d 'data=hello' \(url)/groups/my-group/messages
+            Follow a group:    \(curl) -N \(url)/groups/my-group/events
+            Publish to it:     \(curl) -d 'data=hello' \(url)/groups/my-group/messages
 
             Stop with Ctrl-C.
             """

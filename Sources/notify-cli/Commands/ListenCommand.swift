@@ -92,7 +92,7 @@ struct ListenCommand: AsyncParsableCommand {
         case .disconnected(let error, let delay):
             let seconds = Double(delay.components.seconds) + Double(delay.components.attoseconds) / 1e18
             let rounded = (seconds * 10).rounded() / 10
-            StandardError.write("Connection lost: \(error) Trying again in \(rounded) s.")
+            StandardError.write("Connection lost: \(error) The next try is in \(rounded) s.")
         case .reset(let reset):
             StandardError.write("Warning: \(explain(reset))")
         }

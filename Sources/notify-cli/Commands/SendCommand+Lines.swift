@@ -58,7 +58,7 @@ extension SendCommand {
 
     private static func next(from reader: inout LineReader, first: Int, together: Bool) throws -> LineBatch? {
         do {
-            // What is not stored is sent one by one: there is no request for several.
+            // Unstored messages go one by one: there is no request for several.
             let lines = try reader.batch(
                 maximumLines: together ? LineBatch.maximumLines : 1,
                 maximumBytes: LineBatch.maximumBytes

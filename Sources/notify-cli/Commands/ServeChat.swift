@@ -23,17 +23,22 @@ struct ServeChat: ParsableArguments {
     /// Nil where there is to be no chat: by option, or since the server is not on loopback and nobody has asked for one.
     func configuration(_ settings: Settings, _ gateway: GatewayConfiguration) throws -> ChatConfiguration? {
         let isLoopback = GatewayConfiguration.isLoopback(gateway.host)
-        let isOff = try settings.bool(.noChat, option: noChat ? true : nil) ?? !isLoopback
+        let isOff = try settings.bool(.noChat, option: noChat ? true : nil, default: !isLoopback)
         var configuration = ChatConfiguration()
+        settings.declare(.adminPassword, absent: isLoopback ? "made at the first start" : "none")
         configuration.adminPassword = try settings.string(.adminPassword, option: adminPassword)
         guard configuration.adminPassword?.isEmpty != true else {
             throw UsageError("--admin-password is empty: leave it out, and one is made.")
         }
         configuration.generatesAdminPassword = isLoopback
         configuration.origins = gateway.allowedOrigins
-        if let lifetime = try settings.duration(.sessionLifetime, option: sessionLifetime) {
-            guard lifetime >= .seconds(1) else { throw UsageError("--session-lifetime must be at least 1s.") }
-            configuration.sessionLifetime = lifetime
+        configuration.sessionLifetime = try settings.duration(
+            .sessionLifetime,
+            option: sessionLifetime,
+            default: configuration.sessionLifetime
+        )
+        guard configuration.sessionLifetime >= .seconds(1) else {
+            throw UsageError("--session-lifetime must be at least 1s.")
         }
         return isOff ? nil : configuration
     }

@@ -14,58 +14,42 @@ struct ServeCommand: AsyncParsableCommand {
         abstract: "Start the server.",
         discussion: """
             Keeps messages in one SQLite database and serves them over HTTP. Stop it with Ctrl-C or SIGTERM: streams end \
-            within --grace, and their clients come back to the next server without missing anything.
+            within --grace, and their clients come back to the next server without missing anything. A second signal \
+            ends it at once.
 
             Examples:
               notify-cli serve
               notify-cli serve --port 9000 --database /var/lib/notify/notify.sqlite
               notify-cli serve --port 0 --database :memory:
               notify-cli serve --allow-origin https://example.org
+              notify-cli serve --tls-certificate fullchain.pem --tls-key privkey.pem
+              notify-cli serve --host 0.0.0.0 --jwt-key public.pem
               notify-cli serve --retain 'logs.*=7d,1GiB' --retain '*=90d'
+              notify-cli serve --config /etc/notify.yaml
             """
     )
 
-    @OptionGroup(title: "Listening") var listening: ServeListening
-    @OptionGroup(title: "Storage") var storage: ServeStorage
-    @OptionGroup(title: "Chat") var chat: ServeChat
-    @OptionGroup(title: "Limits") var limits: ServeLimits
-    @OptionGroup var config: ConfigOptions
+    @OptionGroup var options: ServeOptions
 
     func run() async throws {
         try await reportingErrors {
-            let settings = try config.settings()
-            LoggingSystem.bootstrap(StreamLogHandler.standardError)
-            var logger = Logger(label: "notify")
-            logger.logLevel = try settings.logLevel(option: limits.logLevel)
-            var gatewayConfiguration = try limits.gatewayConfiguration(settings)
-            try listening.apply(to: &gatewayConfiguration, settings)
-            OpenFiles.bound(&gatewayConfiguration, logger)
-            try gatewayConfiguration.validate()
-            let chatConfiguration = try chat.configuration(settings, gatewayConfiguration)
-            let plan = Plan(
-                gateway: gatewayConfiguration,
-                log: try limits.logConfiguration(settings),
-                path: try storage.path(settings),
-                store: try storage.storeConfiguration(settings, logger),
-                retention: try storage.retention(settings),
-                chat: chatConfiguration
-            )
+            // By default it would end the process; nothing that could be read again is old before the start has ended.
+            signal(SIGHUP, SIG_IGN)
+            LoggingSystem.bootstrap(SharedLogLevel.handler)
+            let handedOver = try SocketActivation.socket()
+            let settings = try options.config.settings()
+            let logger = Logger(label: "notify")
+            var plan = try await options.plan(settings, logger, handedOver)
+            SharedLogLevel.set(plan.logLevel)
+            OpenFiles.bound(&plan.gateway, logger)
             let signals = await ServeSignals.trap(logger)
             // Before the database and the admin's password are made: a start that is refused leaves nothing behind.
-            let socket = try ListeningSocket(gatewayConfiguration)
+            let socket = try ListeningSocket(plan.gateway, handedOver: handedOver)
             guard !signals.isStopping else { return }
-            try await Self.serve(plan, socket, signals, logger)
+            try await Self.serve(plan, socket, signals, logger) { [options] gateway, retention in
+                signals.reload(with: ServeReload(options, settings, gateway, retention, logger))
+            }
         }
-    }
-
-    /// All that was asked for.
-    private struct Plan {
-        let gateway: GatewayConfiguration
-        let log: MessageLog.Configuration
-        let path: String
-        let store: SQLiteMessageStore.Configuration
-        let retention: RetentionPolicy
-        let chat: ChatConfiguration?
     }
 
     /// Returns when the server was told to stop and has stopped.
@@ -73,16 +57,17 @@ struct ServeCommand: AsyncParsableCommand {
     /// What writes ends before the log, and the log before the store: a store that is closed under a sweep or a publish
     /// looks as if it had not been closed, and gets a new epoch.
     private static func serve(
-        _ plan: Plan,
+        _ plan: ServePlan,
         _ socket: ListeningSocket,
         _ signals: ServeSignals,
-        _ logger: Logger
+        _ logger: Logger,
+        _ onMade: (Gateway, RetentionService) -> Void
     ) async throws {
         let store = try SQLiteMessageStore(path: plan.path, configuration: plan.store)
         let outcome: Result<Void, any Error>
         do {
             let log = try MessageLog(store: store, layer: InMemoryChannelLayer(), configuration: plan.log)
-            outcome = await serve(log, store, plan, socket, signals, logger)
+            outcome = await serve(log, store, plan, socket, signals, logger, onMade)
             await log.close()
         } catch {
             outcome = .failure(error)
@@ -90,7 +75,7 @@ struct ServeCommand: AsyncParsableCommand {
         do {
             try await store.close()
         } catch {
-            // What went wrong before it is told rather.
+            // The earlier failure is the one to report.
             try outcome.get()
             throw error
         }
@@ -100,17 +85,23 @@ struct ServeCommand: AsyncParsableCommand {
     private static func serve(
         _ log: MessageLog,
         _ store: SQLiteMessageStore,
-        _ plan: Plan,
+        _ plan: ServePlan,
         _ socket: ListeningSocket,
         _ signals: ServeSignals,
-        _ logger: Logger
+        _ logger: Logger,
+        _ onMade: (Gateway, RetentionService) -> Void
     ) async -> Result<Void, any Error> {
         do {
             var chat: Chat?
             if let configuration = plan.chat {
                 chat = try await Chat(log: log, store: store, configuration: configuration)
             }
-            let group = try services(log, plan, chat, socket, greeting: Greeting(store, plan.retention, chat), logger)
+            let greeting = Greeting(store, plan.retention, chat, hasKeys: plan.keys != nil)
+            let served = ServedAddresses(plan.gateway, socket)
+            let group = try services(log, plan, chat, socket, logger, onMade) { port in
+                try? StandardOutput.write(line: greeting.text(served))
+                signals.serverIsReady("Serves on port \(port)")
+            }
             return .success(try await signals.run(group))
         } catch {
             return .failure(error)
@@ -121,11 +112,12 @@ struct ServeCommand: AsyncParsableCommand {
     /// them have.
     private static func services(
         _ log: MessageLog,
-        _ plan: Plan,
+        _ plan: ServePlan,
         _ chat: Chat?,
         _ socket: ListeningSocket,
-        greeting: Greeting,
-        _ logger: Logger
+        _ logger: Logger,
+        _ onMade: (Gateway, RetentionService) -> Void,
+        onStart: @escaping @Sendable (_ port: Int) async -> Void
     ) throws -> ServiceGroup {
         let router = Router(context: GatewayContext.self)
         chat?.register(in: router)
@@ -137,11 +129,12 @@ struct ServeCommand: AsyncParsableCommand {
             reserved: Chat.reservedGroups,
             counters: chat?.counters ?? Counters(),
             logger: logger,
-            socket: socket
-        ) { port in
-            try? StandardOutput.write(line: greeting.text(host: plan.gateway.host, port: port))
-        }
-        let sweeper = RetentionService(retention: Retention(log: log, policy: plan.retention, logger: logger))
+            socket: socket,
+            keys: plan.keys,
+            onStart: onStart
+        )
+        let sweeper = RetentionService(log, plan.retention, logger)
+        onMade(gateway, sweeper)
         var services: [ServiceGroupConfiguration.ServiceConfiguration] = [
             .init(service: sweeper),
             .init(service: gateway, successTerminationBehavior: .gracefullyShutdownGroup),
@@ -149,14 +142,5 @@ struct ServeCommand: AsyncParsableCommand {
         if let chat { services.append(.init(service: chat, successTerminationBehavior: .ignore)) }
         // ``ServeSignals`` tells it of the signals.
         return ServiceGroup(configuration: .init(services: services, logger: logger))
-    }
-}
-
-/// Removes what is not to be kept, for as long as the server runs.
-private struct RetentionService: Service {
-    let retention: Retention
-
-    func run() async throws {
-        await cancelWhenGracefulShutdown { await retention.run() }
     }
 }

@@ -6,8 +6,13 @@ struct ServeListening: ParsableArguments {
     @Option(help: "The address to listen on (default: 127.0.0.1). NOTIFY_HOST.")
     var host: String?
 
-    @Option(parsing: .unconditional, help: "The port; 0 takes a free one (default: 8080). NOTIFY_PORT.")
-    var port: Int?
+    @Option(
+        parsing: .unconditional,
+        help: "The port; 0 takes a free one, 'none' leaves it to --unix-socket (default: 8080). NOTIFY_PORT."
+    )
+    var port: String?
+
+    @OptionGroup var transport: ServeTransport
 
     @Flag(
         help:
@@ -27,14 +32,24 @@ struct ServeListening: ParsableArguments {
     var allowOrigin: [String] = []
 
     func apply(to configuration: inout GatewayConfiguration, _ settings: Settings) throws {
-        let host = try settings.string(.host, option: host) ?? "127.0.0.1"
+        let host = try settings.string(.host, option: host, default: "127.0.0.1")
         // As in a URL: people copy an IPv6 address from there.
         configuration.host =
             host.utf8.first == UInt8(ascii: "[") && host.utf8.last == UInt8(ascii: "]")
             ? String(host.dropFirst().dropLast()) : host
-        configuration.port = try settings.int(.port, option: port, in: 0...65_535) ?? 8080
-        configuration.allowsPublicHost = try settings.bool(.insecure, option: insecure ? true : nil) ?? false
-        configuration.allowedHosts = try settings.strings(.allowHost, options: allowHost)
-        configuration.allowedOrigins = try settings.strings(.allowOrigin, options: allowOrigin)
+        settings.declare(.port, default: "8080")
+        let port = try settings.value(.port, option: port, "use a whole number from 0 to 65535, or none") { text in
+            text == "none" ? -1 : Int(text).flatMap { (0...65_535).contains($0) ? $0 : nil }
+        }
+        configuration.listensOnPort = port != -1
+        configuration.port = max(0, port ?? 8080)
+        try transport.apply(to: &configuration, settings)
+        configuration.allowsPublicHost = try settings.bool(.insecure, option: insecure ? true : nil, default: false)
+        configuration.allowedHosts = try settings.strings(.allowHost, options: allowHost, absent: "no other host")
+        configuration.allowedOrigins = try settings.strings(
+            .allowOrigin,
+            options: allowOrigin,
+            absent: "no other origin"
+        )
     }
 }

@@ -4,6 +4,8 @@ import Logging
 
 /// What `serve` keeps, for how long, and how surely.
 struct ServeStorage: ParsableArguments {
+    private typealias Limits = SQLiteMessageStore.Configuration.Settings
+
     static let defaultPath = "notify.sqlite"
 
     @Option(
@@ -33,10 +35,14 @@ struct ServeStorage: ParsableArguments {
     )
     var retain: [String] = []
 
-    @Option(help: "Above so many bytes the write-ahead log is emptied (default: 64MiB). NOTIFY_MAX_WAL_SIZE.")
+    @Option(parsing: .unconditional, help: .setting(Limits.maxWALSize))
     var maxWalSize: String?
 
+    @Option(parsing: .unconditional, help: .setting(Limits.maxEmptiedGroups))
+    var maxEmptiedGroups: String?
+
     func path(_ settings: Settings) throws -> String {
+        settings.declare(.database, default: Self.defaultPath)
         let advice = "give the path of a file, or ':memory:'"
         return try settings.value(.database, option: database, advice) { $0.isEmpty ? nil : $0 } ?? Self.defaultPath
     }
@@ -46,13 +52,13 @@ struct ServeStorage: ParsableArguments {
         _ logger: Logger
     ) throws -> SQLiteMessageStore.Configuration {
         var configuration = SQLiteMessageStore.Configuration(logger: logger)
+        settings.declare(.durability, default: configuration.durability.rawValue)
         let names = Durability.allCases.map(\.rawValue).joined(separator: " or ")
         if let durability = try settings.value(.durability, option: durability, "use \(names)", Durability.init) {
             configuration.durability = durability
         }
-        if let size = try settings.bytes(.maxWALSize, option: maxWalSize, in: (1 << 20)...(1 << 40)) {
-            configuration.maximumWriteAheadLogSize = size
-        }
+        try settings.apply(Limits.maxWALSize, option: maxWalSize, to: &configuration)
+        try settings.apply(Limits.maxEmptiedGroups, option: maxEmptiedGroups, to: &configuration)
         return configuration
     }
 

@@ -4,11 +4,14 @@ import ArgumentParser
 struct ConfigOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
-            "A JSON file with options. NOTIFY_CONFIG.",
-            discussion: "Keys are the long names of options: {\"url\": \"http://127.0.0.1:8080\", \"limit\": 10}.",
+            "A YAML or JSON file with options. NOTIFY_CONFIG.",
+            discussion: """
+                Keys are the long names of options: 'url: http://127.0.0.1:8080' in YAML, {"url": "http://127.0.0.1:8080"} \
+                in JSON.
+                """,
             valueName: "file"
         ),
-        completion: .file(extensions: ["json"])
+        completion: .file(extensions: ["yaml", "yml", "json"])
     )
     var config: String?
 

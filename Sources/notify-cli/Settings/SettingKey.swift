@@ -1,53 +1,90 @@
-/// Every option of every subcommand, by its long name without the dashes.
+/// An option of a subcommand, by its long name without the dashes.
 ///
-/// From this one name follow the environment variable and the key in the configuration file; and a key of that file that
-/// is none of these is an error. Subcommands share names on purpose: `url` is the same server for all of them.
-enum SettingKey: String, CaseIterable {
-    // Server
-    case host, port, database, insecure
-    case durability, retain
-    case maxWALSize = "max-wal-size"
-    case allowHost = "allow-host"
-    case allowOrigin = "allow-origin"
-    case maxConnections = "max-connections"
-    case maxHeaderSize = "max-header-size"
-    case maxMessageSize = "max-message-size"
-    case maxBodySize = "max-body-size"
-    case maxBatchSize = "max-batch-size"
-    case maxBatchMessages = "max-batch-messages"
-    case maxBodiesSize = "max-bodies-size"
-    case maxAnswersSize = "max-answers-size"
-    case maxGroupsPerStream = "max-groups-per-stream"
-    case maxLast = "max-last"
-    case maxWaitingSize = "max-waiting-size"
-    case recentMessagesSize = "recent-messages-size"
-    case inboxSize = "inbox-size"
-    case connectionBufferSize = "connection-buffer-size"
-    case maxPinnedSize = "max-pinned-size"
-    case headTimeout = "head-timeout"
-    case bodyTimeout = "body-timeout"
-    case minBodyRate = "min-body-rate"
-    case idleTimeout = "idle-timeout"
-    case stallTimeout = "stall-timeout"
-    case heartbeat, retry, grace
-    case eventLoops = "event-loops"
-    case logLevel = "log-level"
-    case noChat = "no-chat"
-    case adminPassword = "admin-password"
-    case sessionLifetime = "session-lifetime"
-    // Database
-    case output, full
-    // Clients
-    case url
-    case group, event, data, lines, persist, ttl
-    case idempotencyKey = "idempotency-key"
-    case since, last, count
-    case limit, prefix
-    case json
+/// From this one name follow the environment variable and the key in the configuration file; and any other key of that
+/// file than those in ``all`` is an error. Subcommands share names on purpose: `url` is the same server for all of them.
+struct SettingKey: Hashable {
+    let name: String
+
+    init(_ name: String) {
+        self.name = name
+    }
 
     /// `--max-message-size`
-    var option: String { "--\(rawValue)" }
+    var option: String { "--\(name)" }
+
+    /// Whether its value is not to be shown. A file that holds a secret is named all the same.
+    var isSecret: Bool {
+        !name.hasPrefix("allow-")
+            && ["password", "token", "secret"].contains { name == $0 || name.hasSuffix("-\($0)") }
+    }
 
     /// `NOTIFY_MAX_MESSAGE_SIZE`
-    var variable: String { "NOTIFY_" + rawValue.uppercased().replacing("-", with: "_") }
+    var variable: String { "NOTIFY_" + name.uppercased().replacing("-", with: "_") }
+}
+
+extension SettingKey {
+    // Server
+    static let host = SettingKey("host")
+    static let port = SettingKey("port")
+    static let tlsCertificate = SettingKey("tls-certificate")
+    static let tlsKey = SettingKey("tls-key")
+    static let h2c = SettingKey("h2c")
+    static let unixSocket = SettingKey("unix-socket")
+    static let operationsPort = SettingKey("operations-port")
+    static let insecure = SettingKey("insecure")
+    static let allowHost = SettingKey("allow-host")
+    static let allowOrigin = SettingKey("allow-origin")
+    static let database = SettingKey("database")
+    static let durability = SettingKey("durability")
+    static let retain = SettingKey("retain")
+    static let logLevel = SettingKey("log-level")
+    static let noChat = SettingKey("no-chat")
+    static let adminPassword = SettingKey("admin-password")
+    static let sessionLifetime = SettingKey("session-lifetime")
+    // Access
+    static let jwtKey = SettingKey("jwt-key")
+    static let jwksURL = SettingKey("jwks-url")
+    static let apiKeys = SettingKey("api-keys")
+    static let jwtIssuer = SettingKey("jwt-issuer")
+    static let jwtAudience = SettingKey("jwt-audience")
+    static let jwtLeeway = SettingKey("jwt-leeway")
+    static let jwtMaxLifetime = SettingKey("jwt-max-lifetime")
+    static let tokenCookie = SettingKey("token-cookie")
+    static let allowQueryToken = SettingKey("allow-query-token")
+    static let anonymousSubscribe = SettingKey("anonymous-subscribe")
+    static let anonymousPublish = SettingKey("anonymous-publish")
+    static let publishRate = SettingKey("publish-rate")
+    static let trustedProxy = SettingKey("trusted-proxy")
+    // Database
+    static let output = SettingKey("output")
+    static let full = SettingKey("full")
+    // Clients
+    static let url = SettingKey("url")
+    static let token = SettingKey("token")
+    static let tokenFile = SettingKey("token-file")
+    static let ca = SettingKey("ca")
+    static let group = SettingKey("group")
+    static let event = SettingKey("event")
+    static let data = SettingKey("data")
+    static let lines = SettingKey("lines")
+    static let persist = SettingKey("persist")
+    static let ttl = SettingKey("ttl")
+    static let idempotencyKey = SettingKey("idempotency-key")
+    static let since = SettingKey("since")
+    static let last = SettingKey("last")
+    static let count = SettingKey("count")
+    static let limit = SettingKey("limit")
+    static let prefix = SettingKey("prefix")
+    static let json = SettingKey("json")
+
+    /// All that a configuration file may have.
+    static let all =
+        [
+            host, port, tlsCertificate, tlsKey, h2c, unixSocket, operationsPort, insecure, allowHost, allowOrigin,
+            database, durability, retain, logLevel, noChat, adminPassword,
+            sessionLifetime, jwtKey, jwksURL, apiKeys, jwtIssuer, jwtAudience, jwtLeeway, jwtMaxLifetime, tokenCookie,
+            allowQueryToken, anonymousSubscribe, anonymousPublish, publishRate, trustedProxy, output, full, url, token,
+            tokenFile, ca, group, event, data, lines, persist, ttl, idempotencyKey, since, last,
+            count, limit, prefix, json,
+        ] + declared
 }

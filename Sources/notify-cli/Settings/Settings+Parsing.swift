@@ -13,9 +13,15 @@ extension Settings {
         }
     }
 
+    static let durationAdvice = "use a duration such as 500ms, 30s, 10m, 2h or 7d, up to 36500d"
+
     static func duration(_ text: String) -> Duration? {
+        milliseconds(text).map { .milliseconds($0) }
+    }
+
+    static func milliseconds(_ text: String) -> Int? {
         number(text, units: [("ms", 1), ("s", 1000), ("m", 60_000), ("h", 3_600_000), ("d", 86_400_000)])
-            .flatMap { $0 <= longestDuration ? .milliseconds($0) : nil }
+            .flatMap { $0 <= longestDuration ? $0 : nil }
     }
 
     /// A hundred years, in milliseconds. What is added to a clock's time later, in nanoseconds too, must not overflow.

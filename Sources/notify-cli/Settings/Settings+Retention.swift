@@ -5,7 +5,7 @@ extension Settings {
     /// Retention rules: `logs.*=7d,100000,1GiB`, several of them with commas between, or each in an option of its own.
     func retention(options: [String]) throws -> RetentionPolicy {
         // A comma separates rules as well as the limits of one: what has no `=` belongs to the rule before it.
-        let parts = try strings(.retain, options: options).flatMap { text in
+        let parts = try strings(.retain, options: options, absent: "everything is kept").flatMap { text in
             text.split(separator: ",", omittingEmptySubsequences: false).map(String.init)
         }
         var rules: [RetentionPolicy.Rule] = []

@@ -1,7 +1,6 @@
-import Configuration
 import Foundation
 
-/// What the user asked for: an option, else an environment variable, else a key of the configuration file, else nothing.
+/// The values that the user set: an option, else an environment variable, else a key of the configuration file, else nothing.
 ///
 /// Subcommands declare each option as an optional and ask here for its value, so that "not given" can be told from a
 /// default:
@@ -14,20 +13,14 @@ import Foundation
 /// ```
 ///
 /// Every value that cannot be used is a ``UsageError`` that names where it came from.
-struct Settings {
-    private let environment: EnvironmentVariablesProvider
-    private let file: File?
-
-    private struct File {
-        let path: String
-        let snapshot: JSONSnapshot
-    }
+struct Settings: Sendable {
+    private let environment: [String: String]
+    private let file: ConfigurationFile?
+    /// What was asked for so far.
+    let asked = AskedSettings()
 
     /// A value as it was written, and where.
-    private struct Raw {
-        let text: String
-        let source: String
-    }
+    private typealias Written = (value: SettingValue, origin: SettingOrigin)
 
     /// - Parameters:
     ///   - configFile: The value of `--config`; without it, `NOTIFY_CONFIG` is looked at.
@@ -36,14 +29,20 @@ struct Settings {
         configFile: String?,
         environment: [String: String] = ProcessInfo.processInfo.environment
     ) throws {
-        self.environment = EnvironmentVariablesProvider(environmentVariables: environment)
+        self.environment = environment
         let path = configFile ?? environment["NOTIFY_CONFIG"].flatMap { $0.isEmpty ? nil : $0 }
-        file = try path.map { try File(path: $0, snapshot: Self.read($0)) }
+        file = try path.map { try ConfigurationFile(path: $0) }
     }
+
+    /// The configuration file, if there is one.
+    var filePath: String? { file?.path }
+
+    /// The names of the environment's variables.
+    var variables: [String] { Array(environment.keys) }
 
     /// Text as it stands.
     func string(_ key: SettingKey, option: String? = nil) throws -> String? {
-        try raw(key, option: option)?.text
+        try text(key, option: option)?.text
     }
 
     /// A whole number within bounds.
@@ -66,7 +65,7 @@ struct Settings {
 
     /// A duration: `500ms`, `30s`, `10m`, `2h`, `7d`.
     func duration(_ key: SettingKey, option: String? = nil) throws -> Duration? {
-        try value(key, option: option, "use a duration such as 500ms, 30s, 10m, 2h or 7d, up to 36500d", Self.duration)
+        try value(key, option: option, Self.durationAdvice, Self.duration)
     }
 
     /// A size in bytes: `65536`, `64KiB`, `1MiB`, `2GiB`.
@@ -77,12 +76,15 @@ struct Settings {
         }
     }
 
-    /// Several texts. A variable holds them with commas between, the file as an array or in the same way.
+    /// Several texts. A variable holds them with commas between, the file as a list or in the same way.
     func strings(_ key: SettingKey, options: [String] = []) throws -> [String] {
-        if !options.isEmpty { return options }
-        return try raw(key, option: nil).map { raw in
-            raw.text.split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) }
-        } ?? []
+        let written = written(key, option: options.isEmpty ? nil : .texts(options))
+        asked.note(key, written)
+        switch written?.value {
+        case .texts(let texts)?: return texts
+        case .text(let text)?: return text.split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) }
+        case nil: return []
+        }
     }
 
     /// A value of any kind; nil from `parse` means that the text cannot be used, and `advice` says what can.
@@ -92,20 +94,27 @@ struct Settings {
         _ advice: String,
         _ parse: (String) -> Value?
     ) throws -> Value? {
-        guard let raw = try raw(key, option: option) else { return nil }
-        guard let value = parse(raw.text) else {
-            throw UsageError("\(raw.source) is '\(raw.text.prefix(60).escapedForTerminal)': \(advice).")
+        guard let (text, origin) = try text(key, option: option) else { return nil }
+        guard let value = parse(text) else {
+            throw UsageError("\(origin.subject) is '\(text.prefix(60).escapedForTerminal)': \(advice).")
         }
         return value
     }
 
-    /// An empty variable counts as none: in many places that is the only way to take one back.
-    private func raw(_ key: SettingKey, option: String?) throws -> Raw? {
-        if let option { return Raw(text: option, source: key.option) }
-        if let text = try environment.environmentValue(forName: key.variable), !text.isEmpty {
-            return Raw(text: text, source: "The environment variable \(key.variable)")
+    private func text(_ key: SettingKey, option: String?) throws -> (text: String, origin: SettingOrigin)? {
+        let written = written(key, option: option.map { .text($0) })
+        asked.note(key, written)
+        switch written?.value {
+        case .text(let text)?: return written.map { (text, $0.origin) }
+        case .texts?: throw UsageError("\(written?.origin.subject ?? key.option) is a list: give one value.")
+        case nil: return nil
         }
-        guard let file else { return nil }
-        return file.snapshot.text(for: key).map { Raw(text: $0, source: "'\(key.rawValue)' in \(file.path)") }
+    }
+
+    /// An empty variable counts as none: in many places that is the only way to take one back.
+    private func written(_ key: SettingKey, option: SettingValue? = nil) -> Written? {
+        if let option { return (option, .option(key.option)) }
+        if let text = environment[key.variable], !text.isEmpty { return (.text(text), .variable(key.variable)) }
+        return file?.value(of: key)
     }
 }

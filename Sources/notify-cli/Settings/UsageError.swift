@@ -3,7 +3,7 @@ import Foundation
 import Gateway
 import NotifyClient
 
-/// What was asked for cannot be understood: exit status 64.
+/// A command line, variable or file that cannot be understood: exit status 64.
 struct UsageError: Error, CustomStringConvertible {
     let description: String
 

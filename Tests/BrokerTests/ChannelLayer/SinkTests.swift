@@ -1,3 +1,4 @@
+import NIOCore
 import Testing
 
 @testable import Broker
@@ -160,5 +161,40 @@ struct SinkTests {
         #expect(stranger.closings == 0)
         bench.layer.groupAdd(stranger, to: group)
         #expect(stranger.closings == 1)
+    }
+
+    @Test(arguments: ChannelLayerSubject.all)
+    func `a sink that follows a pattern gets every group that matches, each message once`(
+        by subject: ChannelLayerSubject
+    )
+        throws
+    {
+        let bench = subject.bench()
+        let (test, any) = (Topic.pattern("test-*"), Topic.pattern("*-group"))
+        let neighbour = RecordingSink()
+        for topic in [test, any, any, .group(group)] { bench.layer.groupAdd(sink, to: topic) }
+        bench.layer.groupAdd(neighbour, to: any)
+        try bench.groupSend("1", to: group)
+        try bench.groupSend("2", to: other)
+        try bench.groupSend("3", to: try GroupName("nobody"))
+        #expect(sink.texts == ["1", "2"] && sink.groups == [group, other] && sink.countsAtEnds == [1, 2])
+        bench.layer.groupSend(
+            contentsOf: try ["test-a", "x", "a-group"].map {
+                Message(group: try GroupName($0), data: ByteBuffer(string: $0))
+            }
+        )
+        #expect(sink.texts == ["1", "2", "test-a", "a-group"] && sink.countsAtEnds == [1, 2, 4])
+        bench.layer.flush()
+        bench.layer.groupDiscard(sink, from: any)
+        bench.layer.groupDiscard(sink, from: .group(group))
+        try bench.groupSend("4", to: other)
+        try bench.groupSend("5", to: group)
+        #expect(sink.texts.last == "5" && sink.texts.count == 5)
+        #expect(neighbour.texts == ["1", "2", "a-group", "4", "5"])
+        bench.layer.groupDiscard(sink, from: test)
+        try bench.groupSend("6", to: group)
+        #expect(sink.texts.last == "5")
+        bench.layer.close()
+        #expect(neighbour.closings == 1 && sink.closings == 0)
     }
 }

@@ -60,6 +60,21 @@ struct ExpiringMessageTests {
         }
     }
 
+    /// One that took what ends meanwhile too would never come to anything else while something always ends.
+    @Test func `a phase takes what was due when it began`() async throws {
+        try await Self.run { log, clock in
+            clock.advance(by: .seconds(10))
+            let policy = RetentionPolicy()
+            var step = try await log.store.sweep(policy, from: .start)
+            #expect(step.removed == 2)
+            clock.advance(by: .seconds(50))
+            step = try await log.store.sweep(policy, from: try #require(step.next))
+            #expect(step.removed == 0)
+            #expect(step.next.map { $0.phase > SweepCursor.start.phase } == true)
+            #expect(try await Self.retention(log).sweepExpired() == 1)
+        }
+    }
+
     @Test func `a sweep removes what has ended and nothing else`() async throws {
         try await Self.run { log, clock in
             clock.advance(by: .seconds(10))

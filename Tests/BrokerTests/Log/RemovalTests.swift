@@ -10,7 +10,7 @@ struct RemovalTests {
                 final class Observer: Sendable {}
                 let told = TestRecord<Removal>()
                 weak var observer: Observer?
-                let observation: RemovalObservation
+                let observation: LogObservation
                 do {
                     let strong = Observer()
                     observer = strong
@@ -21,6 +21,7 @@ struct RemovalTests {
                 log.observeRemovals { told.append($0) }
                 observation.cancel()
                 #expect(observer == nil)
+                _ = try await log.publish(.test("1"))
                 try await log.delete(1, in: .test)
                 #expect(told.all == [.message(1, in: .test)])
             }
@@ -95,16 +96,5 @@ struct RemovalTests {
             let fifth = try await folder.run { log in try await log.publish(.test("5")) }
             #expect(fifth.id?.sequence == 5)
         }
-    }
-}
-
-/// What came, in order.
-final class TestRecord<Value: Sendable>: Sendable {
-    private let values = Mutex<[Value]>([])
-
-    var all: [Value] { values.withLock { $0 } }
-
-    func append(_ new: [Value]) {
-        values.withLock { $0 += new }
     }
 }

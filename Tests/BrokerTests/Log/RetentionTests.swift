@@ -111,7 +111,7 @@ struct RetentionTests {
             var steps: [Int] = []
             var cursor: SweepCursor? = .start
             while let here = cursor {
-                let step = try await log.sweep(policy, from: here)
+                let step = try await log.store.sweep(policy, from: here)
                 steps.append(step.removed)
                 cursor = step.next
             }

@@ -38,6 +38,24 @@ struct ReadTurnsTests {
         }
     }
 
+    @Test func `retention goes on while long reads hold their connections`() async throws {
+        try await StoreFolder.with { folder in
+            try await folder.run { log in
+                let store = try #require(log.store as? SQLiteMessageStore)
+                for number in 0..<5 { try await log.publish(.test("\(number)")) }
+                let held = HeldReads()
+                try await withThrowingTaskGroup(of: Void.self) { tasks in
+                    defer { held.release(2) }
+                    for _ in 0..<2 { tasks.addTask { try await store.readTables(.long) { _ in held.hold() } } }
+                    try await held.have(begun: 2)
+                    let policy = RetentionPolicy(rules: [.init(groups: "*", limits: .init(messages: 2))])
+                    let retention = Retention(log: log, policy: policy, logger: LogRecord().logger)
+                    #expect(try await retention.sweep() == 3)
+                }
+            }
+        }
+    }
+
     @Test func `what is near the head is read while long reads hold their connections`() async throws {
         try await StoreFolder.with { folder in
             try await folder.run { log in
@@ -77,9 +95,17 @@ struct ReadTurnsTests {
                     WITH RECURSIVE numbers(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers)
                     SELECT count(*) FROM numbers
                     """
+                let (begun, begin) = AsyncStream<Void>.makeStream()
                 let running = (0..<2).map { _ in
-                    Task { try await store.readTables(.long) { db in try Int.fetchOne(db, sql: endless) } }
+                    Task {
+                        try await store.readTables(.long) { db in
+                            begin.yield()
+                            return try Int.fetchOne(db, sql: endless)
+                        }
+                    }
                 }
+                var beginnings = begun.makeAsyncIterator()
+                for _ in running { await beginnings.next() }
                 let queued = (0..<10).map { _ in
                     Task { try await store.position(of: .all, in: [.test], through: 5) }
                 }

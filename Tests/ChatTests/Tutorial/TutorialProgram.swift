@@ -86,7 +86,7 @@ enum TutorialProgram {
         let store = try SQLiteMessageStore(path: database)
         let log = try MessageLog(store: store, layer: InMemoryChannelLayer())
         let router = Router(context: GatewayContext.self)
-        router.page("/", [.get: { _, _ in try html(page) }])
+        router.page("/", needs: .nothing, [.get: { _, _ in try html(page) }])
         return try Gateway(log: log, configuration: anyPort, router: router)
     }
 
@@ -94,13 +94,14 @@ enum TutorialProgram {
         let store = try SQLiteMessageStore(path: database)
         let log = try MessageLog(store: store, layer: InMemoryChannelLayer())
         let router = Router(context: GatewayContext.self)
-        router.page("/", [.get: { _, _ in try html(page) }])
+        router.page("/", needs: .nothing, [.get: { _, _ in try html(page) }])
         // begin step 5
         let signedIn = SignedIn()
         let group = try GroupName("tutorial")
 
         router.page(
             "/lobby",
+            needs: .application,
             [
                 .post: { request, _ in
                     let name = try await FormFields(request, maximumBytes: 10_000)["name"] ?? "Nobody"
@@ -110,6 +111,7 @@ enum TutorialProgram {
         )
         router.page(
             "/say",
+            needs: .application,
             [
                 .post: { request, _ in
                     let name = try signedIn.name(request.headers)
@@ -134,11 +136,12 @@ enum TutorialProgram {
         let store = try SQLiteMessageStore(path: database)
         let log = try MessageLog(store: store, layer: InMemoryChannelLayer())
         let router = Router(context: GatewayContext.self)
-        router.page("/", [.get: { _, _ in try html(page) }])
+        router.page("/", needs: .nothing, [.get: { _, _ in try html(page) }])
         let signedIn = SignedIn()
         let group = try GroupName("tutorial")
         router.page(
             "/lobby",
+            needs: .application,
             [
                 .post: { request, _ in
                     let name = try await FormFields(request, maximumBytes: 10_000)["name"] ?? "Nobody"
@@ -156,12 +159,13 @@ enum TutorialProgram {
 
         router.page(
             "/say",
+            needs: .application,
             [
                 .post: { request, _ in
                     let name = try signedIn.name(request.headers)
                     let content = try await FormFields(request, maximumBytes: 100_000)["content"] ?? ""
                     var draft = try MessageDraft(group: group, text: content)
-                    draft.attachment = DraftAttachment(
+                    draft.attachment = SQLiteAttachment(
                         data: { db in
                             try db.execute(
                                 sql: "INSERT OR IGNORE INTO tutorial_authors (name) VALUES (?)",

@@ -17,7 +17,7 @@ struct AccessPolicyTests {
         (configuration.host, configuration.allowedHosts, configuration.allowedOrigins) = (host, hosts, origins)
         let head = HTTPRequestHead(version: .http1_1, method: method, uri: "/", headers: HTTPHeaders(headers))
         do throws(Problem) {
-            try AccessPolicy(configuration, Logger(label: "test")).check(head)
+            try AccessPolicy(configuration, Logger(label: "test")).check(head, AccessFields(head.headers))
             return 200
         } catch {
             return error.status.code

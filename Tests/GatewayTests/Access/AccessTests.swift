@@ -166,7 +166,7 @@ struct AccessTests {
 
     @Test func `what else an answer depends on stays in its Vary`() async throws {
         let router = Router(context: GatewayContext.self)
-        router.page("/page/", [.get: { _, _ in Response(status: .ok, headers: [.vary: "Cookie"]) }])
+        router.page("/page/", needs: .nothing, [.get: { _, _ in Response(status: .ok, headers: [.vary: "Cookie"]) }])
         try await TestServer.run({ $0.allowedOrigins = ["https://example.org"] }, router: router) { server in
             let response = try await server.get("/page/")
             #expect(response.headers.filter { $0.name == "vary" }.map(\.value) == ["Cookie, origin"])

@@ -3,8 +3,9 @@ import Testing
 /// The parser that the other tests rely on: the examples of WHATWG HTML §9.2.6, and line ends.
 struct EventParserTests {
     private func events(_ text: String) -> [EventParser.Event] {
-        var parser = EventParser()
-        return parser.feed(text.utf8).compactMap { item in
+        var parser = EventParser(keepsItems: true)
+        parser.feed(text.utf8)
+        return parser.takeItems().compactMap { item in
             if case .event(let event) = item { event } else { nil }
         }
     }

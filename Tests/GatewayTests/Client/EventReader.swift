@@ -4,7 +4,7 @@ actor EventReader {
 
     nonisolated let head: RawResponse
     nonisolated let connection: RawConnection
-    private var parser = EventParser()
+    private var parser = EventParser(keepsItems: true)
     private var items: [EventParser.Item] = []
     private var hasEnded = false
 
@@ -19,7 +19,9 @@ actor EventReader {
         while items.isEmpty, !hasEnded {
             let bytes = head.isChunked ? try await connection.chunk() ?? [] : try await connection.someBytes()
             hasEnded = bytes.isEmpty
-            items += parser.feed(bytes)
+            parser.feed(bytes)
+            items += parser.takeItems()
+            _ = parser.takeEvents()
         }
         return items.isEmpty ? nil : items.removeFirst()
     }

@@ -23,14 +23,26 @@ actor RawConnection {
         if let receiveBuffer {
             bootstrap = bootstrap.channelOption(.socketOption(.so_rcvbuf), value: SocketOptionValue(receiveBuffer))
         }
-        let (channel, input) = try await bootstrap.connect(host: "127.0.0.1", port: port) { channel in
-            channel.eventLoop.makeCompletedFuture {
-                let input = Input(eventLoop: channel.eventLoop)
-                try channel.pipeline.syncOperations.addHandler(input)
-                return (channel, NIOLoopBound(input, eventLoop: channel.eventLoop))
-            }
-        }
+        let (channel, input) = try await bootstrap.connect(host: "127.0.0.1", port: port, channelInitializer: setUp)
         return RawConnection(channel, input)
+    }
+
+    static func open(unixSocket path: String) async throws -> RawConnection {
+        let bootstrap = ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            .channelOption(.allowRemoteHalfClosure, value: true)
+        let (channel, input) = try await bootstrap.connect(unixDomainSocketPath: path, channelInitializer: setUp)
+        return RawConnection(channel, input)
+    }
+
+    @Sendable
+    private static func setUp(
+        _ channel: any Channel
+    ) -> EventLoopFuture<(any Channel, NIOLoopBound<Input>)> {
+        channel.eventLoop.makeCompletedFuture {
+            let input = Input(eventLoop: channel.eventLoop)
+            try channel.pipeline.syncOperations.addHandler(input)
+            return (channel, NIOLoopBound(input, eventLoop: channel.eventLoop))
+        }
     }
 
     private init(_ channel: any Channel, _ input: NIOLoopBound<Input>) {

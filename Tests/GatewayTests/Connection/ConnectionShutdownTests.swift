@@ -6,7 +6,7 @@ import Testing
 @Suite(.timeLimit(.minutes(1)))
 struct ConnectionShutdownTests {
     @Test func `a publish under way is answered`() async throws {
-        let store = try HeldStore()
+        let store = try PausingStore.holdingPublishes()
         try await TestServer.run({ $0.eventLoops = 1 }, store: store) { server in
             let stream = try await server.stream()
             _ = try await stream.event()

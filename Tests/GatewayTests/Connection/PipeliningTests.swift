@@ -52,7 +52,7 @@ struct PipeliningTests {
     }
 
     @Test func `requests that came in pieces while another was answered`() async throws {
-        let store = try HeldStore()
+        let store = try PausingStore.holdingPublishes()
         try await TestServer.run(store: store) { server in
             let connection = try await server.connect()
             let second = Self.publish("second")
@@ -67,7 +67,7 @@ struct PipeliningTests {
     }
 
     @Test func `a half-closed client reads its answer`() async throws {
-        let store = try HeldStore()
+        let store = try PausingStore.holdingPublishes()
         try await TestServer.run(store: store) { server in
             let connection = try await server.connect()
             await connection.send(Self.publish("x"))
@@ -92,7 +92,7 @@ struct PipeliningTests {
     }
 
     @Test func `what was pipelined before garbage is answered first`() async throws {
-        let store = try HeldStore()
+        let store = try PausingStore.holdingPublishes()
         try await TestServer.run(store: store) { server in
             let connection = try await server.connect()
             await connection.send(Self.publish("1") + Self.publish("2") + "no request\r\n\r\n")
@@ -132,7 +132,7 @@ struct PipeliningTests {
     }
 
     @Test func `a stream pipelined behind a publish`() async throws {
-        let store = try HeldStore()
+        let store = try PausingStore.holdingPublishes()
         try await TestServer.run(store: store) { server in
             let connection = try await server.connect()
             await connection.send(Self.publish("before") + Self.stream)

@@ -44,7 +44,7 @@ struct SlowAnswerTests {
             $0.stallTimeout = .milliseconds(100)
         }) { server in
             let connection = try await Self.begun(server)
-            while server.gateway.counters.connections.value > 0 { try await Task.sleep(for: .milliseconds(5)) }
+            try await eventually { server.gateway.counters.connections.value == 0 }
             try await connection.startReading()
             #expect(try await connection.end().count < Self.answer.readableBytes)
         }

@@ -39,8 +39,12 @@ struct AnswerFieldsTests {
 
     @Test func `an application's page keeps what it says itself`() async throws {
         let router = Router(context: GatewayContext.self)
-        router.page("/plain/", [.get: { _, _ in Response(status: .ok) }])
-        router.page("/kept/", [.get: { _, _ in Response(status: .ok, headers: [.cacheControl: "max-age=60"]) }])
+        router.page("/plain/", needs: .nothing, [.get: { _, _ in Response(status: .ok) }])
+        router.page(
+            "/kept/",
+            needs: .nothing,
+            [.get: { _, _ in Response(status: .ok, headers: [.cacheControl: "max-age=60"]) }]
+        )
         try await TestServer.run(router: router) { server async throws in
             #expect(try await server.get("/plain/")["cache-control"] == nil)
             #expect(try await server.get("/kept/")["cache-control"] == "max-age=60")

@@ -32,15 +32,29 @@ struct QueryParameterTests {
         }
     }
 
+    @Test(arguments: ["/groups/a/events?since=all&since=latest", "/groups/a/messages?limit=1&limit=2"])
+    func `a parameter that comes twice is 400`(path: String) async throws {
+        try await TestServer.run { server in
+            try expectProblem(try await server.get(path), 400, "comes twice")
+        }
+    }
+
     @Test(
         arguments: [
             "/events?match=orders.*", "/events?group=a&match=b", "/groups/a/events?presence=true",
-            "/groups/a/messages?wait=30s", "/groups/a/messages?access_token=x", "/events?group=a&access_token=x",
+            "/groups/a/messages?wait=30s",
         ]
     )
     func `a parameter of a later version is 501`(path: String) async throws {
         try await TestServer.run { server in
             try expectProblem(try await server.get(path), 501, "not available")
+        }
+    }
+
+    @Test(arguments: ["/groups/a/messages?access_token=x", "/events?group=a&access_token=x"])
+    func `a token in the address is refused unless it is allowed there`(path: String) async throws {
+        try await TestServer.run { server in
+            try expectProblem(try await server.get(path), 400, "--allow-query-token", "Authorization")
         }
     }
 

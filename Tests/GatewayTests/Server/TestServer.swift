@@ -22,6 +22,7 @@ struct TestServer: Sendable {
         log logConfiguration: MessageLog.Configuration = MessageLog.Configuration(),
         store: (any MessageStore)? = nil,
         router: Router<GatewayContext> = Router(context: GatewayContext.self),
+        streams: [StreamRoute] = [],
         _ body: (TestServer) async throws -> Value
     ) async throws -> Value {
         var configuration = GatewayConfiguration()
@@ -32,7 +33,7 @@ struct TestServer: Sendable {
         configure(&configuration)
         let store = try store ?? SQLiteMessageStore(path: SQLiteMessageStore.inMemoryPath)
         let log = try MessageLog(store: store, layer: InMemoryChannelLayer(), configuration: logConfiguration)
-        let gateway = try Gateway(log: log, configuration: configuration, router: router)
+        let gateway = try Gateway(log: log, configuration: configuration, router: router, streams: streams)
         let server = TestServer(
             gateway: gateway,
             log: log,

@@ -6,7 +6,7 @@ import Testing
 
 struct BatchTests {
     private let epoch = Epoch.random()
-    private let style = StreamStyle(format: .plain, isChunked: true)
+    private let style = StreamStyle(format: .plain, framing: .chunked)
 
     private func message(_ sequence: Int64?, bytes: Int = 10) -> Message {
         Message(

@@ -86,7 +86,7 @@ struct BrokenConnectionTests {
             }
             await subscribed.abort()
             let counters = server.gateway.counters
-            try await server.eventually { counters.connections.value == 0 }
+            try await eventually { counters.connections.value == 0 }
             #expect(counters.streams.value == 0)
             #expect(counters.liveStreams.value == 0)
             #expect(server.log.layer.groups.isEmpty)

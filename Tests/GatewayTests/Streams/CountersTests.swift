@@ -33,13 +33,13 @@ struct CountersTests {
             options.receiveBuffer = 4096
             _ = try await server.stream(of: ["g"], options: options)
             let counters = server.gateway.counters
-            try await server.eventually { counters.liveStreams.value == 1 }
+            try await eventually { counters.liveStreams.value == 1 }
             let text = String(repeating: "x", count: 8000)
             var published = 0
             while counters.fellBehind.value == 0 || published % 10 > 0 {
                 try server.log.publishUnstored(MessageDraft(group: GroupName("g"), text: text))
                 published += 1
-                try await server.eventually { counters.deliveries.value + counters.droppedUnstored.value >= published }
+                try await eventually { counters.deliveries.value + counters.droppedUnstored.value >= published }
             }
             // A stream that opens comes after all that was published before.
             try await server.stream(of: ["other"]).opened()

@@ -26,6 +26,28 @@ struct DeletionTests {
         }
     }
 
+    /// Pages outlive the streams for which they were read.
+    @Test func `a message that was deleted while nobody listened is not replayed`() async throws {
+        try await StreamServer.run(configure: { ($0.recentMessageBytes, $0.eventLoops) = (1, 1) }) { server in
+            for number in 1...5 { try await server.publish("\(number)") }
+            let before = try await server.stream(of: ["g"], lastEventID: server.position(0))
+            try await before.messages(through: 5)
+            await before.close()
+            try await eventually { server.gateway.counters.streams.value == 0 }
+            #expect(try await server.log.delete(3, in: GroupName("g")))
+            let after = try await server.stream(of: ["g"], lastEventID: server.position(0))
+            try await after.messages(through: 5)
+            #expect(after.receipt.sequences == [1, 2, 4, 5])
+            await after.close()
+            try await eventually { server.gateway.counters.streams.value == 0 }
+            try await server.log.purge(GroupName("g"), through: 4)
+            let late = try await server.stream(of: ["g"], lastEventID: server.position(0))
+            try await late.messages(through: 5)
+            #expect(late.receipt.sequences == [5])
+            #expect(late.receipt.reset?.data.contains("\"reason\":\"expired\"") == true)
+        }
+    }
+
     @Test func `a purge is told to those who missed what it took`() async throws {
         try await StreamServer.run(configure: { $0.eventLoops = 1 }) { server in
             let live = try await server.stream(of: ["g", "h"])
@@ -50,10 +72,10 @@ struct DeletionTests {
 
     /// Its read is shared with nobody who comes after the deletion.
     @Test func `a page that is being read while a message is deleted`() async throws {
-        let stores = StreamBox<StreamPausingStore?>(nil)
+        let stores = StreamBox<PausingStore?>(nil)
         try await StreamServer.run(
             store: { store in
-                let pausing = StreamPausingStore(store)
+                let pausing = PausingStore(store)
                 stores.withLock { $0 = pausing }
                 return pausing
             },

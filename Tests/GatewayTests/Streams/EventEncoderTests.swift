@@ -41,7 +41,7 @@ struct EventEncoderTests {
         let chunk = Array(EventEncoder.encode(message, as: format).readableBytesView)
         let payload = try body.feed(Array("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n".utf8) + chunk)
         #expect(body.chunks.count == 1)
-        #expect(Array(EventEncoder.unframed(ByteBuffer(bytes: chunk)).readableBytesView) == payload)
+        #expect(Array(Chunk.payload(of: ByteBuffer(bytes: chunk)).readableBytesView) == payload)
         return payload
     }
 
@@ -52,7 +52,7 @@ struct EventEncoderTests {
 
     /// Events of the payload, between two others that must come out untouched.
     private static func parse(_ payload: [UInt8]) -> [StreamEvent] {
-        var parser = StreamEventParser()
+        var parser = EventParser()
         parser.feed(Array("id: e-1\ndata: before\n\n".utf8) + payload + Array("data: after\n\n".utf8))
         #expect(parser.unknownFields.isEmpty)
         #expect(parser.comments == 0)
@@ -135,7 +135,7 @@ struct EventEncoderTests {
     }
 
     private static func parsed(_ parts: [[UInt8]]) -> [StreamEvent] {
-        var parser = StreamEventParser()
+        var parser = EventParser()
         for part in parts { parser.feed(part) }
         return parser.takeEvents()
     }

@@ -50,7 +50,7 @@ struct FairReadsTests {
                     let client = try await server.stream("/events?\(query)&last=7000")
                     if turn % 20 == 0 {
                         // Some have come so far that their scans wait.
-                        try await server.eventually { counters.streams.value > 0 && server.sqlite.waitingReads > 0 }
+                        try await eventually { counters.streams.value > 0 && server.sqlite.waitingReads > 0 }
                     }
                     await client.close()
                 }
@@ -59,7 +59,7 @@ struct FairReadsTests {
                 try await client.messages(through: 7958)
                 #expect(client.receipt.sequences == Array(stride(from: 7508, through: 7958, by: 50)))
                 // Those who left are not read for, though nothing that runs has ended.
-                try await server.eventually { server.sqlite.waitingReads == 0 && counters.streams.value == 1 }
+                try await eventually { server.sqlite.waitingReads == 0 && counters.streams.value == 1 }
                 #expect(counters.droppedReads.value >= 6)
             }
             // Who stays gets what was asked for.
@@ -68,14 +68,28 @@ struct FairReadsTests {
         }
     }
 
+    @Test func `a resume near the head does not wait with one of the same group that begins far back`() async throws {
+        try await Self.run { server in
+            try await Self.holding(server.sqlite) {
+                let far = try await server.stream(of: ["h1"], lastEventID: server.position(0))
+                try await eventually { server.sqlite.waitingReads == 1 }
+                let near = try await server.stream(of: ["h1"], lastEventID: server.position(7900))
+                try await near.messages(through: 7952)
+                #expect(near.receipt.sequences == [7902, 7952])
+                #expect(far.receipt.sequences.isEmpty)
+                await far.abort()
+            }
+        }
+    }
+
     @Test func `history is not read for a client that has gone`() async throws {
         try await Self.run { server in
             try await Self.holding(server.sqlite) {
                 var clients: [StreamClient] = []
                 for _ in 0..<20 { clients.append(try await server.stream("/groups/h1/messages")) }
-                try await server.eventually { server.sqlite.waitingReads == 20 }
+                try await eventually { server.sqlite.waitingReads == 20 }
                 for client in clients { await client.abort() }
-                try await server.eventually { server.sqlite.waitingReads == 0 }
+                try await eventually { server.sqlite.waitingReads == 0 }
                 // Lists of groups and single messages are short.
                 let one = try await server.stream("/groups/h1/messages/\(server.position(2))")
                 _ = try await one.wait { $0.body.status == 200 }
@@ -88,15 +102,15 @@ struct FairReadsTests {
             let counters = server.gateway.counters
             try await Self.holding(server.sqlite) {
                 let first = try await server.stream(of: ["h1"], lastEventID: server.position(0))
-                try await server.eventually { server.sqlite.waitingReads == 1 }
+                try await eventually { server.sqlite.waitingReads == 1 }
                 let second = try await server.stream(of: ["h1"], lastEventID: server.position(100))
-                try await server.eventually { counters.streams.value == 2 }
+                try await eventually { counters.streams.value == 2 }
                 #expect(counters.pageReads.value == 1)
                 await first.abort()
-                try await server.eventually { counters.streams.value == 1 }
+                try await eventually { counters.streams.value == 1 }
                 #expect(server.sqlite.waitingReads == 1)
                 await second.abort()
-                try await server.eventually { server.sqlite.waitingReads == 0 }
+                try await eventually { server.sqlite.waitingReads == 0 }
                 #expect(counters.droppedReads.value == 1)
             }
             let client = try await server.stream(of: ["h1"], lastEventID: server.position(0))

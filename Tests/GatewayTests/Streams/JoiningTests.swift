@@ -78,7 +78,7 @@ struct JoiningTests {
         let opening = try await client.opened()
         let count = Int.random(in: 0...12, using: &random)
         let id = "\(opening.id)"
-        try await server.eventually { client.receipt.messages.count >= count || isOver.withLock { $0 } }
+        try await eventually { client.receipt.messages.count >= count || isOver.withLock { $0 } }
         #expect(client.receipt.opening?.id == id)
         await client.abort()
         return (client.receipt, wanted)

@@ -5,7 +5,7 @@ import Testing
 @testable import Gateway
 
 /// History that streams read from the store: shared where it can be, and what is told where it cannot be read.
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(2)))
 struct PageReadsTests {
     /// A server on a database with messages, none of which is in memory.
     private static func runAnew(
@@ -46,7 +46,7 @@ struct PageReadsTests {
         try await Self.runAnew(
             { server, published in
                 // Not in the order of their positions.
-                let positions = (0..<150).map { $0 * 67 % 150 * 20 }
+                let positions = (0..<60).map { $0 * 7 % 60 * 50 }
                 if atOnce {
                     try await withThrowingTaskGroup(of: Void.self) { group in
                         for position in positions {
@@ -57,7 +57,7 @@ struct PageReadsTests {
                 } else {
                     for position in positions { try await Self.resume(server, published, at: position) }
                 }
-                // Each for itself would read 150 first pages, and three more on the average.
+                // Each for itself would read 60 first pages, and three more on the average.
                 #expect(server.gateway.counters.pageReads.value < 40)
             },
             prepare: Self.thousands
@@ -100,7 +100,7 @@ struct PageReadsTests {
                     [1, 2, 3, 4, 6, 7, 8, 9, 10],
                     resetAt: 0
                 )
-                // Who has passed it already notices nothing.
+                // A client that has passed it already notices nothing.
                 let client = try await server.stream(of: ["g"], lastEventID: server.position(5))
                 let live = try await server.publish("live")
                 try await client.messages(through: live.id?.sequence ?? 0)
@@ -123,10 +123,10 @@ struct PageReadsTests {
     }
 
     @Test func `a stream opens although its page cannot be read yet`() async throws {
-        let stores = StreamBox<StreamPausingStore?>(nil)
+        let stores = StreamBox<PausingStore?>(nil)
         try await StreamServer.run(
             store: { store in
-                let pausing = StreamPausingStore(store)
+                let pausing = PausingStore(store)
                 stores.withLock { $0 = pausing }
                 return pausing
             },

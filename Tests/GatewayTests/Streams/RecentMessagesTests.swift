@@ -19,7 +19,9 @@ struct RecentMessagesTests {
         after: Int64,
         maximumBytes: Int = .max
     ) -> [Int64] {
-        recent.messages(of: groups, after: after, maximumBytes: maximumBytes).compactMap { $0.id?.sequence }
+        recent.messages(of: groups, after: after, maximumBytes: maximumBytes, now: .now()).compactMap {
+            $0.id?.sequence
+        }
     }
 
     @Test func `messages of several groups come in the order of their ids`() throws {
@@ -139,7 +141,7 @@ struct RecentMessagesTests {
         recent.follow(group, from: 0)
         for sequence in Int64(1)...50_000 {
             recent.add(message(sequence), in: group)
-            if sequence % 10 == 0 { recent.remove(.messages(through: sequence - 5, in: group)) }
+            if sequence % 10 == 0 { recent.remove([.messages(through: sequence - 5, in: group)]) }
         }
         #expect(recent.bytes == 5 * 400)
         #expect(sequences(recent, [group], after: 49_995) == Array(49_996...50_000))
@@ -155,7 +157,7 @@ struct RecentMessagesTests {
         recent.add(message(1), in: a)
         for sequence in Int64(2)...20_000 {
             recent.add(message(sequence), in: a)
-            recent.remove(.message(sequence, in: a))
+            recent.remove([.message(sequence, in: a)])
         }
         #expect(recent.bytes == 400)
         #expect(try Self.order(of: recent) < 2500)
@@ -166,5 +168,18 @@ struct RecentMessagesTests {
         recent.add(message(20_011), in: a)
         #expect(recent.floor(of: [b]) == 20_001)
         #expect(sequences(recent, [a, b], after: 20_001) == Array(20_002...20_011))
+    }
+
+    @Test func `many messages are deleted at once`() throws {
+        var recent = RecentMessages(maximumBytes: 1 << 20)
+        let (a, b) = (try name("a"), try name("b"))
+        recent.follow(a, from: 0)
+        recent.follow(b, from: 0)
+        for sequence in Int64(1)...1000 { recent.add(message(sequence), in: sequence % 2 == 0 ? a : b) }
+        let gone = (Int64(1)...990).filter { $0 % 3 == 0 }
+        recent.remove(gone.map { .message($0, in: $0 % 2 == 0 ? a : b) } + [.message(2, in: b), .message(5000, in: a)])
+        let left = (Int64(1)...1000).filter { !gone.contains($0) }
+        #expect(sequences(recent, [a, b], after: 0) == left)
+        #expect(recent.bytes == left.count * 400)
     }
 }

@@ -9,7 +9,7 @@ struct RecentPiecesTests {
     private let epoch = Epoch.random()
 
     private func feed(_ name: String) throws -> Feed {
-        Feed(key: .init(groups: [try GroupName(name)], style: StreamStyle(format: .plain, isChunked: true)))
+        Feed(key: .init(topics: [.group(try GroupName(name))], style: StreamStyle(format: .plain, framing: .chunked)))
     }
 
     private func piece(_ sequence: Int64, bytes: Int = 1000, expiresAt: Timestamp? = nil) -> Feed.Piece {
@@ -18,7 +18,7 @@ struct RecentPiecesTests {
             data: ByteBuffer(repeating: 120, count: bytes),
             expiresAt: expiresAt
         )
-        return Feed.Piece(of: [message], style: StreamStyle(format: .plain, isChunked: true), end: sequence)
+        return Feed.Piece(of: [message], style: StreamStyle(format: .plain, framing: .chunked), end: sequence)
     }
 
     @Test func `pieces of all feeds together are bounded`() throws {

@@ -8,22 +8,15 @@ import Testing
 struct RemovalTests {
     /// Runs a stream over 20 messages, of which some are removed at the given occurrence of a step.
     private static func run(
-        _ step: StreamPausingStore.Step,
+        _ step: PausingStore.Step,
         occurrence: Int,
         removeThrough sequence: Int64,
         start: (query: String, lastEventID: Int64?),
         _ check: (StreamReceipt, StreamServer) throws -> Void
     ) async throws {
-        let stores = StreamBox<StreamPausingStore?>(nil)
-        try await StreamServer.run(
-            store: { store in
-                let pausing = StreamPausingStore(store)
-                stores.withLock { $0 = pausing }
-                return pausing
-            },
+        try await StreamServer.runPausing(
             configure: { $0.recentMessageBytes = 1 },
-            { server in
-                let store = try #require(stores.withLock { $0 })
+            { server, store in
                 for number in 0..<20 { try await server.publish("\(number)") }
                 let count = StreamBox(0)
                 store.at { reached in
@@ -92,15 +85,8 @@ struct RemovalTests {
     }
 
     @Test func `the position of a reset is never beyond what was published`() async throws {
-        let stores = StreamBox<StreamPausingStore?>(nil)
-        try await StreamServer.run(
-            store: { store in
-                let pausing = StreamPausingStore(store)
-                stores.withLock { $0 = pausing }
-                return pausing
-            },
-            { server in
-                let store = try #require(stores.withLock { $0 })
+        try await StreamServer.runPausing(
+            { server, store in
                 for number in 0..<5 { try await server.publish("\(number)") }
                 try await server.sqlite.remove(GroupName("g"), through: 5)
                 // The oldest of the group that is stored, 8, is committed but not handed over; 7 is another group's.

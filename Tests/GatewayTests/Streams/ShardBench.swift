@@ -43,22 +43,21 @@ struct ShardBench {
     }
 
     /// Opens a stream of the group `g` on a channel of its own.
-    func open(_ start: StreamCursor.Start) async throws -> (stream: NIOLoopBound<EventStream>, channel: any Channel) {
+    func open(_ start: StreamCursor.Start) async throws -> (stream: NIOLoopBound<Subscriber>, channel: any Channel) {
         let channel = NIOAsyncTestingChannel(loop: loop)
         try await channel.connect(to: SocketAddress(ipAddress: "192.0.2.1", port: 80)).get()
         let (shard, loop) = (shard, loop)
         let stream = try await loop.executeInContext {
             let group = try GroupName("g")
-            let request = EventStream.Request(
-                feedKey: Feed.Key(groups: [group], style: StreamStyle(format: .plain, isChunked: true)),
-                groups: [group],
+            let request = Subscriber.Request(
+                feedKey: Feed.Key(topics: [.group(group)], style: StreamStyle(format: .plain, framing: .chunked)),
                 start: start,
                 requested: "",
-                head: ByteBuffer(),
-                grant: nil
+                grant: StreamGrant(groups: [group])
             )
-            let stream = EventStream(request: request, shard: shard.value)
-            try channel.pipeline.syncOperations.addHandler(stream, position: .first)
+            let stream = Subscriber(request: request, shard: shard.value)
+            let connection = BenchConnection(stream: stream)
+            try channel.pipeline.syncOperations.addHandler(connection)
             return NIOLoopBound(stream, eventLoop: loop)
         }
         return (stream, channel)
@@ -75,5 +74,55 @@ struct ShardBench {
             await loop.run()
             await Task.yield()
         }
+    }
+}
+
+/// The smallest connection of a subscriber: its bytes are those of the channel.
+private final class BenchConnection: ChannelInboundHandler, SubscriberConnection {
+    typealias InboundIn = ByteBuffer
+
+    private let stream: Subscriber
+    private var context: ChannelHandlerContext?
+
+    init(stream: Subscriber) {
+        self.stream = stream
+    }
+
+    var isWritable: Bool { context?.channel.isWritable ?? false }
+    var waitingBytes: Int { context?.bufferedBytes ?? 0 }
+    var peerSilence: PeerSilence { .none }
+    var client: ReadClient { context.map { ReadClient($0.channel) } ?? .current }
+
+    func handlerAdded(context: ChannelHandlerContext) {
+        self.context = context
+        stream.begin(on: self)
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        stream.connectionClosed()
+    }
+
+    func handlerRemoved(context: ChannelHandlerContext) {
+        stream.connectionClosed()
+        self.context = nil
+    }
+
+    func channelWritabilityChanged(context: ChannelHandlerContext) {
+        stream.writabilityChanged(context.channel.isWritable)
+    }
+
+    func send(_ frame: ByteBuffer) {
+        context?.writeAndFlush(NIOAny(frame), promise: nil)
+    }
+
+    func finish(_ last: ByteBuffer) {
+        guard let context else { return }
+        let promise = context.eventLoop.makePromise(of: Void.self)
+        promise.futureResult.assumeIsolated().whenComplete { [self] _ in close() }
+        context.writeAndFlush(NIOAny(last), promise: promise)
+    }
+
+    func close() {
+        context?.close(promise: nil)
     }
 }

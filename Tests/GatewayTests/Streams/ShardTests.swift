@@ -43,7 +43,7 @@ struct ShardTests {
         await loop.run()
         try await loop.executeInContext {
             let recent = shard.value.recent
-            let shown = recent.messages(of: [group], after: recent.floor(of: [group]), maximumBytes: .max)
+            let shown = recent.messages(of: [group], after: recent.floor(of: [group]), maximumBytes: .max, now: .now())
             #expect(shown.allSatisfy { ($0.id?.sequence ?? 0) > 90 })
         }
         try await channel.close().get()

@@ -29,7 +29,7 @@ struct ShutdownTests {
                     for client in clients { try await client.opened() }
                     let isOver = StreamBox(false)
                     async let publishing: Void = Self.publish(server, published, until: isOver)
-                    try await server.eventually { server.log.frontier.sequence > 40 }
+                    try await eventually { server.log.frontier.sequence > 40 }
                     let clock = ContinuousClock()
                     let time = await clock.measure { await server.gateway.stop() }
                     isOver.withLock { $0 = true }
@@ -93,7 +93,7 @@ struct ShutdownTests {
             options.isStalled = true
             options.receiveBuffer = 4096
             _ = try await server.stream(of: ["g"], options: options)
-            try await server.eventually { server.gateway.counters.liveStreams.value == 1 }
+            try await eventually { server.gateway.counters.liveStreams.value == 1 }
             let burst = Array(repeating: String(repeating: "x", count: 100_000), count: 10)
             while server.gateway.counters.liveStreams.value > 0 { try await server.publish(burst: burst) }
             await server.gateway.stop()

@@ -24,7 +24,7 @@ struct SlowReaderTests {
             },
             { server in
                 let slow = try await Self.stalled(server)
-                try await server.eventually { server.gateway.counters.liveStreams.value == 1 }
+                try await eventually { server.gateway.counters.liveStreams.value == 1 }
                 var fast: [StreamClient] = []
                 for _ in 0..<40 { fast.append(try await server.stream(of: ["g"])) }
                 for client in fast { try await client.opened() }
@@ -44,7 +44,7 @@ struct SlowReaderTests {
                 #expect(slow.receipt.bytes == 0)
                 try await slow.startReading()
                 try await server.expectExact(slow, ["g"], published)
-                try await server.eventually { server.gateway.counters.liveStreams.value == 41 }
+                try await eventually { server.gateway.counters.liveStreams.value == 41 }
                 published.append(try await server.publish("live again"))
                 try await server.expectExact(slow, ["g"], published)
             }
@@ -98,7 +98,7 @@ struct SlowReaderTests {
                     burst: (0..<400).map { "\($0)\n" + String(repeating: "y", count: 900) }
                 )
                 let slow = try await Self.stalled(server, "since=all")
-                try await server.eventually { server.gateway.counters.deliveries.value > 20 }
+                try await eventually { server.gateway.counters.deliveries.value > 20 }
                 try await slow.startReading()
                 try await server.expectExact(slow, ["g"], published)
             }

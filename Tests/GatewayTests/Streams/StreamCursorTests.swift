@@ -17,7 +17,8 @@ struct StreamCursorTests {
         var cursor = StreamCursor(start: start)
         #expect(cursor.phase == .joining)
         #expect(cursor.isOpening)
-        let action = cursor.joined(at: position, floor: floor, epoch: try epoch())
+        let epochs = EpochState(try epoch(), lineage: [.init(epoch: try epoch("cccc"), through: 60)])
+        let action = cursor.joined(at: position, floor: floor, epochs: epochs)
         return (cursor, action)
     }
 
@@ -37,6 +38,7 @@ struct StreamCursorTests {
         let cases: [(StreamCursor.Start, StreamPreamble.ResetReason)] = [
             (.malformed("x"), .malformed), (try Self.after(5, "bbbb"), .unknownEpoch), (try Self.after(101), .future),
             (try Self.after(.max), .future), (try Self.after(101, "bbbb"), .unknownEpoch),
+            (try Self.after(61, "cccc"), .unknownEpoch),
         ]
         for (start, reason) in cases {
             let (cursor, action) = try Self.joined(start)

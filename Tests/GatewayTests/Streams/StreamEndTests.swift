@@ -7,10 +7,8 @@ import Testing
 @Suite(.timeLimit(.minutes(1)))
 struct StreamEndTests {
     @Test func `an ended stream does not keep its connection for a client that reads nothing`() async throws {
-        let (group, holds) = (try GroupName("g"), StreamBox(true))
-        let route = StreamRoute(path: "/mine") { _ in
-            StreamGrant(groups: [group], isValid: { holds.withLock { $0 } })
-        }
+        let (group, end) = (try GroupName("g"), StreamEnd())
+        let route = StreamRoute(path: "/mine") { _ in StreamGrant(groups: [group], end: end) }
         try await StreamServer.run(
             configure: {
                 $0.heartbeat = .milliseconds(40)
@@ -25,16 +23,40 @@ struct StreamEndTests {
                 options.isStalled = true
                 options.receiveBuffer = 4096
                 let client = try await server.stream("/mine", options: options)
-                try await server.eventually { counters.liveStreams.value == 1 }
+                try await eventually { counters.liveStreams.value == 1 }
                 let text = String(repeating: "x", count: 100_000)
                 while counters.fellBehind.value == 0 { try await server.publish(text) }
-                holds.withLock { $0 = false }
-                try await server.eventually { counters.streams.value == 0 }
+                await end.end()
+                try await eventually { counters.streams.value == 0 }
                 // It has not taken the end, and keeps acknowledging.
-                try await server.eventually { counters.connections.value == 0 }
+                try await eventually { counters.connections.value == 0 }
                 #expect(counters.stalled.value == 1)
                 await client.close()
             }
         )
+    }
+
+    @Test func `a stream ends when its grant does, and one without an end goes on`() async throws {
+        let group = try GroupName("g")
+        let routes = [
+            StreamRoute(path: "/short") { _ in
+                StreamGrant(groups: [group], expiresAt: .now() + .milliseconds(300))
+            },
+            StreamRoute(path: "/past") { _ in StreamGrant(groups: [group], expiresAt: .now() - .seconds(1)) },
+            StreamRoute(path: "/long") { _ in StreamGrant(groups: [group], expiresAt: Timestamp(milliseconds: .max)) },
+        ]
+        // No look at the streams would end them in time.
+        try await StreamServer.run(configure: { $0.heartbeat = .seconds(3600) }, streams: routes) { server in
+            let counters = server.gateway.counters
+            let long = try await server.stream("/long")
+            try await eventually { counters.liveStreams.value == 1 }
+            for path in ["/short", "/past"] {
+                let client = try await server.stream(path)
+                _ = try await client.closed()
+                await client.close()
+            }
+            #expect(counters.streams.value == 1)
+            await long.close()
+        }
     }
 }

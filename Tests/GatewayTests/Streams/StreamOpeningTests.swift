@@ -160,7 +160,6 @@ struct StreamOpeningTests {
             ("/groups/a/events?since=2026-02-30T00:00:00Z", "2026-02-30"),
             ("/groups/a/events?last=-1", "last=10"),
             ("/groups/a/events?last=x", "last=10"),
-            ("/groups/a/events?last=99999999999999999999", "last=10"),
             ("/groups/a/events?last=", "last=10"),
             ("/groups/a/events?envelope=xml", "envelope=json"),
             ("/groups/a/events?since=%zz", "escape"),

@@ -53,7 +53,7 @@ struct StreamPreambleTests {
     @Test(arguments: ["a\r\nid: x\n\ndata: forged\n\n", "\"}\u{0}\u{1}\\", "\u{2028}\u{85}", "ü😀", ""])
     func `what the client asked for cannot break out`(requested: String) throws {
         let reset = StreamPreamble.Reset(reason: .malformed, requested: requested, oldest: nil)
-        var parser = StreamEventParser()
+        var parser = EventParser()
         parser.feed(StreamPreamble.payload(of: reset, at: try id(5)).readableBytesView)
         let events = parser.takeEvents()
         #expect(events.map(\.event) == ["stream-reset"])

@@ -3,7 +3,7 @@ import Synchronization
 /// What a stream's client has received.
 struct StreamReceipt: Sendable {
     var body = StreamBody()
-    var parser = StreamEventParser()
+    var parser = EventParser()
     /// The server's own events.
     var control: [StreamEvent] = []
     /// The publishers' messages.

@@ -1,16 +1,17 @@
 import Broker
 import Foundation
 import Gateway
-import NIOCore
-import NIOPosix
 import Synchronization
+import Testing
 
-/// A gateway on a database of its own, and short ways to use it.
+/// A ``TestServer`` on a database of its own, and short ways to follow groups of it.
 struct StreamServer: Sendable {
-    let gateway: Gateway
-    let log: MessageLog
+    let server: TestServer
     let sqlite: SQLiteMessageStore
-    let port: Int
+
+    var gateway: Gateway { server.gateway }
+    var log: MessageLog { server.log }
+    var port: Int { server.port }
 
     /// Runs a body with a folder that is removed afterwards.
     static func withFolder(_ body: (String) async throws -> Void) async throws {
@@ -41,24 +42,38 @@ struct StreamServer: Sendable {
         _ body: (StreamServer) async throws -> Void
     ) async throws {
         let sqlite = try SQLiteMessageStore(path: path)
-        let log = try MessageLog(store: store(sqlite), layer: InMemoryChannelLayer())
-        var configuration = GatewayConfiguration()
-        configuration.port = 0
-        configuration.eventLoops = 2
-        configuration.grace = .seconds(2)
-        configure(&configuration)
-        let gateway = try Gateway(log: log, configuration: configuration, streams: streams)
-        let server = StreamServer(gateway: gateway, log: log, sqlite: sqlite, port: try await gateway.start())
         let outcome: Result<Void, any Error>
         do {
-            outcome = .success(try await body(server))
+            let configure: (inout GatewayConfiguration) -> Void = { configuration in
+                configuration.grace = .seconds(2)
+                configure(&configuration)
+            }
+            let value: Void = try await TestServer.run(configure, store: store(sqlite), streams: streams) { server in
+                try await body(StreamServer(server: server, sqlite: sqlite))
+            }
+            outcome = .success(value)
         } catch {
             outcome = .failure(error)
         }
-        await gateway.stop()
-        await log.close()
         try await sqlite.close()
         try outcome.get()
+    }
+
+    /// As ``run(store:configure:streams:_:)``, with a store that can pause.
+    static func runPausing(
+        configure: (inout GatewayConfiguration) -> Void = { _ in },
+        _ body: (StreamServer, PausingStore) async throws -> Void
+    ) async throws {
+        var made: PausingStore?
+        try await run(
+            store: { store in
+                let pausing = PausingStore(store)
+                made = pausing
+                return pausing
+            },
+            configure: configure,
+            { server in try await body(server, try #require(made)) }
+        )
     }
 
     // MARK: Streams
@@ -105,15 +120,6 @@ struct StreamServer: Sendable {
             }
         }
         return try gathered.withLock { $0 }.map { try $0.get().message }
-    }
-
-    /// Waits for a state of the server that no event tells of: looks again and again, leaving the cores to others.
-    func eventually(_ isMet: () -> Bool) async throws {
-        let loop = MultiThreadedEventLoopGroup.singleton.next()
-        while !isMet() {
-            try Task.checkCancellation()
-            try await loop.scheduleTask(in: .milliseconds(1)) {}.futureResult.get()
-        }
     }
 
     func position(_ sequence: Int64) -> String { "\(MessageID(epoch: log.store.epoch, sequence: sequence))" }

@@ -47,8 +47,8 @@ struct DatabaseStatsCommand: AsyncParsableCommand {
                 case createdAt = "created_at"
             }
 
-            init(_ mark: DatabaseStatistics.Mark) {
-                (id, createdAt) = ("\(mark.id)", "\(mark.createdAt)")
+            init(_ entry: DatabaseStatistics.Entry) {
+                (id, createdAt) = ("\(entry.id)", "\(entry.createdAt)")
             }
         }
 

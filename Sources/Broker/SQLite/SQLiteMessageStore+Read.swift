@@ -1,0 +1,183 @@
+import Foundation
+import GRDB
+import NIOCore
+
+extension SQLiteMessageStore {
+    public func messages(
+        of topics: [Topic],
+        after: Int64,
+        through: Int64,
+        limit: Int,
+        maximumBytes: Int
+    ) async throws(BrokerError) -> LogPage {
+        let groups = try Self.groups(of: topics)
+        return try await read(Self.length(after: after, through: through, limit: limit, maximumBytes: maximumBytes)) {
+            [epoch, configuration] db in
+            let rows = try GroupRows(groups, db)
+            // One index range for each group, merged by id: SQLite runs the parts as coroutines and stops at the limit.
+            let part = "SELECT \(StoredMessage.columns) WHERE group_id = ? AND id > ? AND id <= ? AND \(Self.isKept)"
+            let now = configuration.clock().milliseconds
+            var page = PageBuilder(epoch: epoch, rows: rows, limit: limit, maximumBytes: maximumBytes)
+            guard !rows.ids.isEmpty else { return page.page }
+            let union = rows.ids.map { _ in part }.joined(separator: " UNION ALL ")
+            let arguments = rows.ids.flatMap { [$0, after, through, now] } + [Int64(limit) + 1]
+            try page.fill(
+                from: Row.fetchCursor(
+                    db.cachedStatement(sql: union + " ORDER BY id LIMIT ?"),
+                    arguments: StatementArguments(arguments)
+                )
+            )
+            return page.page
+        }
+    }
+
+    public func newestMessages(
+        of group: GroupName,
+        before: Int64,
+        limit: Int,
+        maximumBytes: Int
+    ) async throws(BrokerError) -> LogPage {
+        try await read(.long) { [epoch, configuration] db in
+            let rows = try GroupRows([group], db)
+            var page = PageBuilder(epoch: epoch, rows: rows, limit: limit, maximumBytes: maximumBytes)
+            guard let row = rows.ids.first else { return page.page }
+            try page.fill(
+                from: Row.fetchCursor(
+                    db.cachedStatement(
+                        sql: """
+                            SELECT \(StoredMessage.columns) WHERE group_id = ? AND id < ? AND \(Self.isKept)
+                            ORDER BY id DESC LIMIT ?
+                            """
+                    ),
+                    arguments: [row, before, configuration.clock().milliseconds, limit + 1]
+                )
+            )
+            return LogPage(
+                messages: page.page.messages.reversed(),
+                isComplete: page.page.isComplete,
+                removedThrough: rows.removedThrough,
+                oldest: rows.oldest
+            )
+        }
+    }
+
+    public func message(_ sequence: Int64, in group: GroupName) async throws(BrokerError) -> Message? {
+        try await messages(of: [.group(group)], after: sequence - 1, through: sequence, limit: 1, maximumBytes: .max)
+            .messages.first
+    }
+
+    /// - Throws: ``BrokerError``: for a pattern. Nothing follows one yet.
+    static func groups(of topics: [Topic]) throws(BrokerError) -> [GroupName] {
+        let groups = topics.compactMap(\.group)
+        guard groups.count == topics.count else {
+            throw BrokerError(.storeUnavailable, "Messages are read by group; patterns have no history yet.")
+        }
+        return groups
+    }
+
+    /// A page near the head looks at so many messages at most. What lies further back may have to pass over any number of
+    /// messages whose `ttl` has ended, and whoever reads it has many pages to read.
+    private static func length(after: Int64, through: Int64, limit: Int, maximumBytes: Int) -> ReadLength {
+        let isNear = after >= through - LogPage.nearHead
+        return isNear && (limit == 1 || maximumBytes <= 256 << 10) ? .short : .long
+    }
+
+    /// Whether a message is part of history: takes the time as an argument.
+    static let isKept = "(expires_at IS NULL OR expires_at > ?)"
+
+    /// Reads when the turn has come, see ``ReadSchedule``. A task that is cancelled interrupts its statement.
+    func read<Value: Sendable>(
+        _ length: ReadLength,
+        _ body: @escaping @Sendable (Database) throws -> Value
+    ) async throws(BrokerError) -> Value {
+        guard beginUse() else { throw Self.closedError }
+        defer { endUse() }
+        do {
+            return try await turns.take(length) { try await database.read(body) }
+        } catch {
+            throw SQLiteFailure.reading(error)
+        }
+    }
+
+    /// A `long` read.
+    func read<Value: Sendable>(
+        _ body: @escaping @Sendable (Database) throws -> Value
+    ) async throws(BrokerError) -> Value {
+        try await read(.long, body)
+    }
+}
+
+/// The rows of the groups that a read is about.
+struct GroupRows {
+    /// Row ids of those that exist.
+    private(set) var ids: [Int64] = []
+    private(set) var names: [Int64: GroupName] = [:]
+    private(set) var removedThrough: Int64 = 0
+    private(set) var oldest: Int64?
+    /// How many messages they hold, those whose `ttl` has just ended among them.
+    private(set) var messages = 0
+
+    init(_ groups: some Sequence<GroupName>, _ db: Database) throws {
+        let statement = try db.cachedStatement(
+            sql: "SELECT id, removed_through, first_id, messages FROM groups WHERE name = ?"
+        )
+        for group in Set(groups) {
+            guard let row = try Row.fetchOne(statement, arguments: [group.description]) else {
+                removedThrough = max(removedThrough, try SQLiteMessageStore.forgottenThrough(db))
+                continue
+            }
+            let id = try row.value(0, as: Int64.self)
+            ids.append(id)
+            names[id] = group
+            removedThrough = max(removedThrough, try row.value(1))
+            messages += try row.value(3, as: Int.self)
+            if let first = try row.optional(2, as: Int64.self) { oldest = min(oldest ?? first, first) }
+        }
+        ids.sort()
+    }
+}
+
+/// Rows made into a page, until the page is full.
+private struct PageBuilder {
+    let epoch: Epoch
+    let rows: GroupRows
+    let limit: Int
+    let maximumBytes: Int
+    private var messages: [Message] = []
+    private var isComplete = true
+
+    init(epoch: Epoch, rows: GroupRows, limit: Int, maximumBytes: Int) {
+        (self.epoch, self.rows, self.limit, self.maximumBytes) = (epoch, rows, limit, maximumBytes)
+    }
+
+    var page: LogPage {
+        LogPage(
+            messages: messages,
+            isComplete: isComplete,
+            removedThrough: rows.removedThrough,
+            oldest: rows.oldest
+        )
+    }
+
+    /// Takes rows of ``StoredMessage/columns``, of which there is one more than the limit if there is more. Ends before a
+    /// message that is damaged.
+    ///
+    /// - Throws: The damage, where that message is the first.
+    mutating func fill(from cursor: RowCursor) throws {
+        var bytes = 0
+        while let row = try cursor.next() {
+            let data = try StoredMessage.data(row)
+            bytes += data.readableBytes
+            guard messages.count < limit, messages.isEmpty || bytes <= maximumBytes else {
+                isComplete = false
+                return
+            }
+            do {
+                messages.append(try StoredMessage.read(row, data, in: rows.names[try row.value(1)], epoch: epoch))
+            } catch  where !messages.isEmpty && error is BrokerError {
+                isComplete = false
+                return
+            }
+        }
+    }
+}

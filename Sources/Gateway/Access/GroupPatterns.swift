@@ -1,0 +1,46 @@
+import Broker
+
+/// The groups that a right is for.
+struct GroupPatterns: Sendable, Equatable {
+    /// By their whole names: the usual case, for which no pattern is tried.
+    private var names: Set<GroupName> = []
+    private var patterns: [ChannelPattern] = []
+
+    static let none = GroupPatterns([])
+
+    /// - Parameter texts: What is no pattern for groups grants nothing.
+    init(_ texts: [String]) {
+        for text in texts {
+            if let name = try? GroupName(text) {
+                names.insert(name)
+            } else if let pattern = try? ChannelPattern(group: text) {
+                patterns.append(pattern)
+            }
+        }
+    }
+
+    var isEmpty: Bool { names.isEmpty && patterns.isEmpty }
+
+    func cover(_ topic: Topic) -> Bool {
+        if case .group(let name) = topic, names.contains(name) { return true }
+        return patterns.contains { $0.covers(topic) }
+    }
+
+    func union(_ other: GroupPatterns) -> GroupPatterns {
+        var all = self
+        all.names.formUnion(other.names)
+        all.patterns += other.patterns.filter { !patterns.contains($0) }
+        return all
+    }
+
+    /// What the names of all its groups begin with, in their order; none of them begins with another.
+    var prefixes: [String] {
+        let texts = names.map(\.description) + patterns.map { String($0.literalPrefix ?? "") }
+        var prefixes: [String] = []
+        for text in texts.sorted(by: { $0.utf8.lexicographicallyPrecedes($1.utf8) }) {
+            if let last = prefixes.last, text.utf8.starts(with: last.utf8) { continue }
+            prefixes.append(text)
+        }
+        return prefixes
+    }
+}

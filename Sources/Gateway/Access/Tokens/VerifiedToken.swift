@@ -1,0 +1,47 @@
+import Broker
+import NIOCore
+
+/// A token whose signature was checked, or an API key that is known.
+final class VerifiedToken: Sendable {
+    /// SHA-256 of its text.
+    typealias Digest = [UInt8]
+
+    let digest: Digest
+    let rights: Rights
+    /// The user's name (`sub`); nil for programs, and for tokens without one.
+    let user: String?
+    /// What is shown with the user: a JSON object.
+    let info: ByteBuffer?
+    /// When it ends; nil: never.
+    let endsAt: Timestamp?
+    /// What vouches for it.
+    let key: AccessKey
+
+    init(
+        digest: Digest,
+        rights: Rights,
+        user: String? = nil,
+        info: ByteBuffer? = nil,
+        endsAt: Timestamp? = nil,
+        key: AccessKey
+    ) {
+        self.digest = digest
+        (self.rights, self.user, self.info, self.endsAt, self.key) = (rights, user, info, endsAt, key)
+    }
+}
+
+extension VerifiedToken {
+    /// Whether it still counts.
+    ///
+    /// - Throws: ``TokenFault``: it has ended, or its key is gone.
+    func check(at now: Timestamp) throws(TokenFault) {
+        guard !key.end.isOver else { throw TokenFault("its key was taken away.") }
+        if let endsAt, endsAt <= now { throw TokenFault("it has expired.") }
+    }
+}
+
+/// A key in the life of a server: what stands on it ends when it goes.
+final class AccessKey: Sendable {
+    /// Ends the streams that were opened with it.
+    let end = StreamEnd()
+}

@@ -1,0 +1,58 @@
+import HTTPTypes
+import NIOCore
+import NIOHTTP1
+
+/// The heads of answers and streams: what the route has said, and the fields that all have.
+struct AnswerHeads {
+    var access: AccessPolicy
+    private var date = DateField()
+
+    init(access: AccessPolicy) {
+        self.access = access
+    }
+
+    /// Called about once a second.
+    mutating func refresh() {
+        date.refresh()
+    }
+
+    /// The head of a stream.
+    func streamHead(answering request: HTTPRequestHead, on wire: Wire) -> ResponseHead {
+        StreamHead.make(on: wire, date: date.value, extraHeaders: access.headers(for: request))
+    }
+
+    /// The head of an answer, with room for its body.
+    func head(of answer: Answer, to request: HTTPRequestHead, on wire: Wire, keepsAlive: Bool) -> ResponseHead {
+        var head = ResponseHead(answer.status, for: wire.version, bodyBytes: answer.body.readableBytes)
+        var (hasLength, hasCacheRule, hasTypeRule) = (false, false, false)
+        for field in answer.headers {
+            switch field.name {
+            case .contentLength:
+                // RFC 9110 §8.6 allows no length with 204; the router puts one there.
+                if answer.status == .noContent { continue }
+                hasLength = true
+            case .cacheControl: hasCacheRule = true
+            case .xContentTypeOptions: hasTypeRule = true
+            case .vary where access.variesByOrigin: continue
+            default: break
+            }
+            head.add(field.name.rawName, field.value)
+        }
+        if answer.isForPrograms {
+            if !hasCacheRule { head.add("Cache-Control", "no-store") }
+            if !hasTypeRule { head.add("X-Content-Type-Options", "nosniff") }
+        }
+        if !hasLength, answer.status != .noContent, answer.status != .notModified,
+            !(request.method == .HEAD && answer.body.readableBytes == 0)
+        {
+            head.add("Content-Length", "\(answer.body.readableBytes)")
+        }
+        head.add("Date", date.value)
+        if access.variesByOrigin {
+            let fields = access.headers(for: request, vary: answer.headers[values: .vary])
+            for (name, value) in fields { head.add(name, value) }
+        }
+        wire.addConnection(to: &head, keepsAlive: keepsAlive)
+        return head
+    }
+}

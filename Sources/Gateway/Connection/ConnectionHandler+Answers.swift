@@ -1,0 +1,182 @@
+import Broker
+import HTTPTypes
+import NIOCore
+import NIOHTTP1
+
+/// Requests and their answers.
+extension ConnectionHandler {
+    func answer(_ request: IncomingRequest) {
+        guard let context else { return }
+        if let problem = request.problem { return respond(problem.answer) }
+        // Its body may have taken hours.
+        do throws(Problem) { try request.principal.checkTime(services.shard.settings.wallClock()) } catch {
+            return respond(error.answer)
+        }
+        switch request.route {
+        case .stream, .streamOfGroups:
+            openStream(request, nil, context)
+        case .granted:
+            let this = NIOLoopBound((handler: self, request: request), eventLoop: context.eventLoop)
+            reading = services.router.grant(request, context.channel) { grant in
+                this.eventLoop.execute {
+                    this.value.handler.reading = nil
+                    this.value.handler.open(this.value.request, grant)
+                }
+            }
+        case .publish(let group):
+            publish(request, to: group, context)
+        case .publishBatch:
+            publishBatch(request, context)
+        case .wholeServer:
+            respond(AccessPolicy.optionsOfServer)
+        case nil:
+            let this = NIOLoopBound(self, eventLoop: context.eventLoop)
+            let work = services.router.route(request, context.channel) { answer in
+                this.eventLoop.execute {
+                    this.value.reading = nil
+                    this.value.respond(answer)
+                }
+            }
+            // Others change something, and are finished in any case.
+            if [.GET, .HEAD].contains(request.head.method) { reading = work }
+        }
+    }
+
+    private func publish(_ request: IncomingRequest, to group: String, _ context: ChannelHandlerContext) {
+        let input = PublishRequest.Input(request, group: group)
+        guard input.takesLong else {
+            do throws(Problem) { return publish(try PublishRequest(input), context) } catch {
+                return respond(error.answer)
+            }
+        }
+        let this = NIOLoopBound(self, eventLoop: context.eventLoop)
+        services.shard.shared.outside.parse {
+            let publish = Result { () throws(Problem) in try PublishRequest(input) }
+            this.eventLoop.execute {
+                guard let context = this.value.context else { return }
+                switch publish {
+                case .success(let publish): this.value.publish(publish, context)
+                case .failure(let problem): this.value.respond(problem.answer)
+                }
+            }
+        }
+    }
+
+    private func publish(_ publish: PublishRequest, _ context: ChannelHandlerContext) {
+        guard publish.isStored else {
+            do throws(Problem) { return respond(try publish.publishUnstored(to: services.log)) } catch {
+                return respond(error.answer)
+            }
+        }
+        let this = NIOLoopBound(self, eventLoop: context.eventLoop)
+        let (began, counters, outside) = (NIODeadline.now(), services.counters, services.shard.shared.outside)
+        outside.begin()
+        services.log.publish(publish.draft, on: context.eventLoop) { outcome in
+            outside.end()
+            if case .success = outcome { counters.countPublish(since: began) }
+            this.value.respond(PublishRequest.answer(to: outcome))
+        }
+    }
+
+    private func publishBatch(_ request: IncomingRequest, _ context: ChannelHandlerContext) {
+        do throws(Problem) {
+            try request.batch?.finish()
+            guard let batch = request.batch else { return }
+            if !batch.takesLong { return publish(batch, try batch.drafts(), request, context) }
+            let this = NIOLoopBound((handler: self, request: request), eventLoop: context.eventLoop)
+            services.shard.shared.outside.parse {
+                let drafts = Result { () throws(Problem) in try batch.drafts() }
+                this.eventLoop.execute {
+                    // The request holds its share of the memory until now.
+                    let (handler, request) = this.value
+                    guard let context = handler.context else { return }
+                    switch drafts {
+                    case .success(let drafts): handler.publish(batch, drafts, request, context)
+                    case .failure(let problem): handler.respond(problem.answer)
+                    }
+                }
+            }
+        } catch {
+            respond(error.answer)
+        }
+    }
+
+    private func publish(
+        _ batch: PublishBatch,
+        _ drafts: [MessageDraft],
+        _ request: IncomingRequest,
+        _ context: ChannelHandlerContext
+    ) {
+        let this = NIOLoopBound(self, eventLoop: context.eventLoop)
+        let began = NIODeadline.now()
+        services.shard.shared.strangers.countBatch(
+            drafts.count,
+            by: request.principal,
+            request.head.headers,
+            from: arrival.peer,
+            now: began
+        )
+        let (counters, outside) = (services.counters, services.shard.shared.outside)
+        outside.begin()
+        batch.publish(drafts, to: services.log, on: context.eventLoop) { answer in
+            outside.end()
+            if answer.status == .created { counters.countPublish(since: began) }
+            this.value.respond(answer)
+        }
+    }
+
+    func respond(_ answer: Answer) {
+        guard let request = loop.beingAnswered, let context else { return }
+        var ending = loop.ending(after: answer.status)
+        // A stream of HTTP/2 need not linger: it tells the client to stop sending.
+        let stops = ending == .lingers && wire.version == .http2
+        if stops { ending = .closes }
+        var head = services.heads.head(of: answer, to: request, on: wire, keepsAlive: ending == .goesOn)
+        let body = request.method == .HEAD ? nil : answer.body
+        let written = answer.held == nil && ending == .goesOn ? nil : context.eventLoop.makePromise(of: Void.self)
+        if let held = answer.held { written?.futureResult.whenComplete { _ in withExtendedLifetime(held) {} } }
+        if ending == .lingers { drainInput() }
+        sender.write(&head, body, context, written)
+        let isFull = ending == .goesOn && wire.waitingBytes(context) > Self.unreadBytes
+        loop.answered(ending, isFull: isFull, now: .now())
+        let isolated = written?.futureResult.assumeIsolated()
+        switch ending {
+        case .goesOn:
+            if isFull { sender.whenSent(context) { [self] in hasTakenAnswers() } }
+            goOn()
+        case .closes:
+            isolated?.whenComplete { [self] _ in
+                if stops, let context = self.context { wire.stopRequest(context) }
+                close()
+            }
+        case .lingers:
+            isolated?.whenComplete { [self] _ in closeOutputSoon() }
+            context.read()
+        }
+    }
+
+    /// The next request waits while the client has not taken so many bytes of its answers.
+    private static let unreadBytes = 64 << 10
+
+    private func hasTakenAnswers() {
+        // Also called when it never will: the channel is about to say that it is closed.
+        guard context?.channel.isActive == true else { return }
+        loop.becameWritable()
+        goOn()
+    }
+
+    private func closeOutputSoon() {
+        guard let context else { return }
+        let this = NIOLoopBound(self, eventLoop: context.eventLoop)
+        context.eventLoop.scheduleTask(in: RequestLoop.outputTime) {
+            this.value.context?.close(mode: .output, promise: nil)
+        }
+    }
+
+    /// Reads and drops the rest of the client's input.
+    private func drainInput() {
+        guard let bottom, let context else { return }
+        let drain = InputDrain(maximumBytes: RequestLoop.lingerBytes)
+        try? context.pipeline.syncOperations.addHandler(drain, position: .before(bottom))
+    }
+}

@@ -1,0 +1,107 @@
+import Broker
+import HTTPTypes
+import NIOCore
+import NIOHTTP1
+
+/// Responses that are event streams.
+extension ConnectionHandler {
+    /// An application has answered; the connection may be gone meanwhile.
+    func open(_ request: IncomingRequest, _ grant: Result<StreamGrant, Problem>) {
+        guard loop.beingAnswered != nil, let context else { return }
+        switch grant {
+        case .success(let grant): openStream(request, grant, context)
+        case .failure(let problem): respond(problem.answer)
+        }
+    }
+
+    func openStream(_ request: IncomingRequest, _ grant: StreamGrant?, _ context: ChannelHandlerContext) {
+        let stream: Subscriber.Request
+        do throws(Problem) {
+            stream = try Subscriber.Request(
+                request,
+                grant: grant,
+                limits: services.limits,
+                framing: wire.framing,
+                now: services.shard.settings.wallClock()
+            )
+        } catch {
+            return respond(error.answer)
+        }
+        guard request.head.method != .HEAD else {
+            return respond(Answer(status: .ok, headers: StreamHead.fields))
+        }
+        guard !loop.isEnding else { return comeBackLater(request.head, context) }
+        let place = services.shard.shared.strangers.streamSeat(for: request.principal)
+        guard place.isFree else { return comeBackLater(request.head, context) }
+        streamSeat = place.seat
+        begin(Subscriber(request: stream, shard: services.shard), answering: request.head, context)
+    }
+
+    /// The response is a stream from now on, and has no end that the client could wait for: its connection reads no more
+    /// requests, and needs nothing that reads them.
+    private func begin(_ subscriber: Subscriber, answering head: HTTPRequestHead, _ context: ChannelHandlerContext) {
+        wire.beginStream(services.heads.streamHead(answering: head, on: wire))
+        loop.beganStream()
+        self.subscriber = subscriber
+        services.connections.remove(self)
+        if let bottom, !stopReadingRequests(above: bottom, context) { return close() }
+        subscriber.begin(on: self)
+        // A read that was held while an earlier request was answered: the stream must hear of the client's end.
+        goOn()
+    }
+
+    private func stopReadingRequests(above bottom: RequestLinePeek, _ context: ChannelHandlerContext) -> Bool {
+        let pipeline = context.pipeline.syncOperations
+        let drain = InputDrain(maximumBytes: services.shard.settings.ignoredInputBytes)
+        do {
+            try pipeline.addHandler(drain, position: .before(bottom))
+            let decoder = try pipeline.context(handlerType: ByteToMessageHandler<HTTPRequestDecoder>.self)
+            pipeline.removeHandler(context: decoder).cascade(to: nil)
+            pipeline.removeHandler(bottom).cascade(to: nil)
+            return true
+        } catch {
+            return false
+        }
+    }
+
+    func endStream() {
+        wire.detach()
+        subscriber?.connectionClosed()
+        subscriber = nil
+        streamSeat = nil
+    }
+
+    /// An answer that makes `EventSource` try again: a 503 would end it for good.
+    private func comeBackLater(_ head: HTTPRequestHead, _ context: ChannelHandlerContext) {
+        services.counters.refusedConnections.add(1)
+        loop.closeAfterThis()
+        respond(
+            Answer(
+                status: .ok,
+                headers: StreamHead.fields,
+                body: ByteBuffer(string: "retry: \(services.shard.settings.random(5000...15_000))\n\n")
+            )
+        )
+    }
+}
+
+extension ConnectionHandler: SubscriberConnection {
+    var isWritable: Bool { context?.channel.isWritable ?? false }
+    var waitingBytes: Int { context.map { wire.waitingBytes($0) } ?? 0 }
+    var peerSilence: PeerSilence { context.map { PeerSilence(of: $0.channel) } ?? .none }
+    var client: ReadClient { context.map { ReadClient($0.channel) } ?? .current }
+
+    func send(_ frame: ByteBuffer) {
+        guard let context, let rest = wire.sendToSocket(frame, context) else { return }
+        let head = wire.takeHead()
+        sender.send(rest, after: head, context)
+    }
+
+    func finish(_ last: ByteBuffer) {
+        guard let context else { return }
+        let promise = context.eventLoop.makePromise(of: Void.self)
+        promise.futureResult.assumeIsolated().whenComplete { [self] _ in close() }
+        let head = wire.takeHead()
+        sender.finish(last, after: head, context, promise)
+    }
+}

@@ -1,0 +1,16 @@
+/// The bounds of requests and streams.
+struct GatewayLimits: Sendable {
+    let connections: Int
+    let headerBytes: Int
+    let loop: RequestLoop.Limits
+    let http2: HTTP2Limits
+    let messageBytes: Int
+    let bodyBytes: Int
+    let batchBytes: Int
+    let batchMessages: Int
+    let groupsPerStream: Int
+    /// Messages that `last` replays, at most.
+    let last: Int
+    /// Applications' streams by their paths.
+    let streams: [String: StreamRoute]
+}

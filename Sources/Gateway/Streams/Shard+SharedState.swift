@@ -1,0 +1,12 @@
+extension Shard {
+    /// What the gateway's shards have in common.
+    struct SharedState: Sendable {
+        let counters: Counters
+        let subscribers = SubscriberCounts()
+        let outside = OutsideWork()
+        /// The bodies of all requests.
+        var bodies = MemoryBudget(limit: .max)
+        var answers = LargeAnswers(limit: .max)
+        var strangers = Strangers(GatewayConfiguration(), Counters())
+    }
+}

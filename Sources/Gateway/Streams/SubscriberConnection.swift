@@ -1,0 +1,22 @@
+import Broker
+import NIOCore
+
+/// The connection that a subscriber writes to, whatever its transport.
+///
+/// Confined to its event loop, as the subscriber is.
+protocol SubscriberConnection: AnyObject {
+    var isWritable: Bool { get }
+    /// Bytes that were written and that the client has not taken.
+    var waitingBytes: Int { get }
+    /// What the system knows of the client's acknowledgements.
+    var peerSilence: PeerSilence { get }
+    /// For whom the store is read.
+    var client: ReadClient { get }
+
+    /// Writes framed bytes; the first of them after the response's head.
+    func send(_ frame: ByteBuffer)
+    /// Writes the last bytes, ends the response, and closes the connection when the client has taken them.
+    func finish(_ last: ByteBuffer)
+    /// Closes the connection, whatever the client has taken.
+    func close()
+}
