@@ -1,7 +1,7 @@
 # Needs Swift 6.2 or newer, git, make and a shell. `scripts/require` installs the rest, and says so before it does.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test build format lint test-swift test-cli test-browser test-proxies test-openapi test-thread soak load stop crash damage store budgets
+.PHONY: help run test build format lint test-swift test-cli test-browser test-proxies test-openapi test-metrics test-thread soak load stop crash damage store budgets
 
 ARGS ?=
 # docs/decisions/0009-no-exclusivity-checks-in-production.md
@@ -9,6 +9,7 @@ RELEASE_FLAGS ?= -Xswiftc -enforce-exclusivity=unchecked
 SWIFT_FILES := Sources Tests Package.swift
 VENV := .venv
 VENV_OPENAPI := .venv-openapi
+VENV_METRICS := .venv-metrics
 
 help:  ## Shows this list.
 	@echo 'Notify. Targets:'
@@ -59,6 +60,11 @@ test-openapi: $(VENV_OPENAPI)/ready  ## Holds the debug build of the server to i
 	@scripts/require swift sqlite
 	swift build --product notify-cli
 	$(VENV_OPENAPI)/bin/python scripts/openapi "$$(swift build --show-bin-path)/notify-cli" $(ARGS)
+
+test-metrics: $(VENV_METRICS)/ready  ## Lets promtool and Python's parser judge /metrics of the debug build, and the alerts.
+	@scripts/require swift sqlite promtool
+	swift build --product notify-cli
+	$(VENV_METRICS)/bin/python scripts/metrics "$$(swift build --show-bin-path)/notify-cli"
 
 # One test after the other: at this pace, all at once would starve each other beyond their time limits. And Swift's own
 # report of a crash hangs under the sanitizer.
@@ -114,4 +120,11 @@ $(VENV_OPENAPI)/ready: Tests/openapi/requirements.txt
 	@echo 'Installing schemathesis from PyPI into $(VENV_OPENAPI).'
 	python3 -m venv --clear $(VENV_OPENAPI)
 	$(VENV_OPENAPI)/bin/pip install --quiet --disable-pip-version-check --requirement Tests/openapi/requirements.txt
+	@touch $@
+
+$(VENV_METRICS)/ready: Tests/metrics/requirements.txt
+	@scripts/require python
+	@echo 'Installing prometheus_client from PyPI into $(VENV_METRICS).'
+	python3 -m venv --clear $(VENV_METRICS)
+	$(VENV_METRICS)/bin/pip install --quiet --disable-pip-version-check --requirement Tests/metrics/requirements.txt
 	@touch $@

@@ -1,4 +1,5 @@
 public import Broker
+import CoreMetrics
 public import Hummingbird
 public import Logging
 import NIOCore
@@ -35,7 +36,11 @@ public final class Gateway: Service {
     private let socket: ListeningSocket?
     private let server = Mutex<Server?>(nil)
     let certificates: Certificates?
+    /// What it tells of itself.
+    let metrics: GatewayMetrics
     private let watching = Mutex<Task<Void, Never>?>(nil)
+    /// Copies figures into the program's own metrics system, where it has one.
+    private let mirroring = Mutex<Task<Void, Never>?>(nil)
     /// How connections of the port are set up, from the next start on; nil: as the configuration says.
     let pipeline = Mutex<ConnectionPipeline?>(nil)
 
@@ -88,7 +93,8 @@ public final class Gateway: Service {
         MessageRoutes(log: log, answers: shared.answers).register(in: router)
         GroupRoutes(log: log, subscribers: shared.subscribers).register(in: router)
         for stream in streams { router.resource(RouterPath(stream.path), onLoop: [.get, .head], [:]) }
-        MetricsRoutes(log: log, shared: shared).register(in: router)
+        metrics = GatewayMetrics(log: log, shared: shared, configuration: configuration)
+        MetricsRoutes(metrics: metrics).register(in: router)
         DescriptionRoutes.register(in: router)
         paths = Array(Set(router.routes.map { "\($0.path)" })).sorted()
         responder = router.buildResponder()
@@ -127,6 +133,7 @@ public final class Gateway: Service {
         )
         self.server.withLock { $0 = server }
         watchFiles(keys)
+        mirrorMetrics(into: MetricsSystem.factory)
         let largest = max(configuration.maximumBatchBytes, configuration.maximumBodyBytes ?? log.bodyBytes)
         if configuration.maximumBodiesBytes / 4 * 3 < largest {
             logger.warning(
@@ -200,6 +207,20 @@ public final class Gateway: Service {
         if keys != nil || certificates != nil { watching.withLock { $0 = Task(operation: watch) } }
     }
 
+    private func mirrorMetrics(into factory: any MetricsFactory) {
+        guard let mirror = MetricsMirror(into: factory) else { return }
+        let work: @Sendable () async -> Void = { [metrics] in
+            var mirror = mirror
+            while !Task.isCancelled {
+                mirror.copy(metrics.families)
+                try? await Task.sleep(for: MetricsMirror.period)
+            }
+            // What came since the last copy.
+            mirror.copy(metrics.families)
+        }
+        mirroring.withLock { $0 = Task(operation: work) }
+    }
+
     private func accessKeys() async throws(GatewayError) -> AccessKeys? {
         guard configuration.access.hasKeys else { return nil }
         if let keys = keys.withLock({ $0 }) { return keys }
@@ -219,5 +240,8 @@ public final class Gateway: Service {
             defer { server = nil }
             return server
         }?.stop(grace: TimeAmount(configuration.grace))
+        let mirroring = mirroring.withLock { $0 }
+        mirroring?.cancel()
+        await mirroring?.value
     }
 }

@@ -9,11 +9,20 @@ struct Problem: Error {
     let status: HTTPResponse.Status
     let detail: String
     var headers: HTTPFields = [:]
+    /// As what it is counted and logged; nil for what is no refusal, such as a path that is not there.
+    var rejection: Rejection?
 
-    init(_ status: HTTPResponse.Status, _ detail: String, headers: HTTPFields = [:]) {
+    /// - Parameter rejection: Where the status does not say it.
+    init(
+        _ status: HTTPResponse.Status,
+        _ detail: String,
+        headers: HTTPFields = [:],
+        rejection: Rejection? = nil
+    ) {
         self.status = status
         self.detail = detail
         self.headers = headers
+        self.rejection = rejection ?? Rejection(status)
     }
 
     init(_ error: BrokerError) {
@@ -21,7 +30,13 @@ struct Problem: Error {
         case .idempotencyKeyReused: self.init(.unprocessableContent, error.message)
         case .messageTooLarge: self.init(.contentTooLarge, error.message)
         case .storeUnavailable, .storeUnusable, .overloaded, .closed:
-            self.init(.serviceUnavailable, error.message, headers: [.retryAfter: "1"])
+            let rejection: Rejection? =
+                switch error.code {
+                case .overloaded: .queue
+                case .closed: nil
+                default: .store
+                }
+            self.init(.serviceUnavailable, error.message, headers: [.retryAfter: "1"], rejection: rejection)
         default: self.init(.badRequest, error.message)
         }
     }
@@ -51,7 +66,7 @@ struct Problem: Error {
         body.writeString("}\n")
         var headers = headers
         headers[.contentType] = "application/problem+json"
-        return Answer(status: status, headers: headers, body: body)
+        return Answer(status: status, headers: headers, body: body, rejection: rejection)
     }
 }
 
@@ -64,6 +79,8 @@ struct Answer: Sendable {
     var isForPrograms = true
     /// Its share of the memory for large answers, until the client has it.
     var held: BudgetShare?
+    /// Why the request is refused; nil where it is not.
+    var rejection: Rejection?
 
     /// No cache keeps it, since the next answer may be another; and no browser takes it for a page, whatever text it holds.
     /// Where an answer has one of them already, its own counts.

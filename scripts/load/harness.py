@@ -201,9 +201,10 @@ class Server(TestServer):
             after = f"&after={page['groups'][-1]['group']}"
 
     def metrics(self):
+        """The whole numbers of the server's own; those with labels have them in their names."""
         _, body = self.request("GET", "/metrics")
-        lines = (line.split() for line in body.decode().splitlines() if line and not line.startswith("#"))
-        return {name.removeprefix("notify_"): int(value) for name, value in lines}
+        lines = (line.rpartition(" ") for line in body.decode().splitlines() if line.startswith("notify_"))
+        return {name.removeprefix("notify_"): int(value) for name, _, value in lines if value.isdigit()}
 
     # What the system knows of it
 

@@ -35,6 +35,8 @@ public final class MessageLog: Sendable {
     public let layer: any ChannelLayer
     /// As it was given; does not change.
     public let configuration: Configuration
+    /// What it counts of its batches.
+    public let counters = LogCounters()
     private let queue: Mutex<PublishQueue<PublishReply>>
     /// Those who wait for the queue to become idle for good.
     private let closers = Mutex<[CheckedContinuation<Void, Never>]>([])
@@ -65,6 +67,9 @@ public final class MessageLog: Sendable {
 
     /// How many publishes wait for the store.
     public var waitingPublishes: Int { queue.withLock { $0.depth } }
+
+    /// The memory of the publishes that are not stored yet, in bytes: those that wait, and those that are being committed.
+    public var waitingPublishBytes: Int { queue.withLock { $0.bytes } }
 
     // MARK: Publishing
 
@@ -184,10 +189,13 @@ public final class MessageLog: Sendable {
         store.append(
             next: {
                 let batch = self.queue.withLock { $0.takeBatch() }
-                if batch == nil { self.tellClosers() }
+                if batch == nil { self.tellClosers() } else { self.counters.batchBegan() }
                 return batch
             },
-            committed: { outcomes in self.answer(self.queue.withLock { $0.finishBatch() }, outcomes) }
+            committed: { outcomes in
+                self.counters.batchEnded(outcomes)
+                self.answer(self.queue.withLock { $0.finishBatch() }, outcomes)
+            }
         )
     }
 

@@ -29,7 +29,7 @@ final class Statistics: Sendable {
     private struct Totals {
         var deliveries = 0
         var publishes = 0
-        var publishMicroseconds = 0
+        var publishNanoseconds = 0
         var time = Timestamp.now()
         var samples: [Sample] = []
     }
@@ -63,8 +63,8 @@ final class Statistics: Sendable {
     private func next(_ totals: inout Totals, databaseBytes: Int) -> Sample {
         let now = Timestamp.now()
         let seconds = max(0.001, Double(now.milliseconds - totals.time.milliseconds) / 1000)
-        let (deliveries, publishes) = (counters.deliveries.value, counters.publishes.value)
-        let microseconds = counters.publishMicroseconds.value
+        let (deliveries, publishes) = (counters.deliveries.value, counters.publishTimes.count)
+        let nanoseconds = counters.publishTimes.sum
         let published = publishes - totals.publishes
         let sample = Sample(
             time: now.milliseconds,
@@ -74,13 +74,13 @@ final class Statistics: Sendable {
             deliveries: Int(Double(deliveries - totals.deliveries) / seconds),
             publishes: Int(Double(published) / seconds),
             publish_milliseconds: published > 0
-                ? Double((microseconds - totals.publishMicroseconds) / published) / 1000 : nil,
+                ? Double((nanoseconds - totals.publishNanoseconds) / published) / 1e6 : nil,
             waiting: log.waitingPublishes,
             database_bytes: databaseBytes
         )
         totals.deliveries = deliveries
         totals.publishes = publishes
-        totals.publishMicroseconds = microseconds
+        totals.publishNanoseconds = nanoseconds
         totals.time = now
         totals.samples.append(sample)
         if totals.samples.count > Self.kept { totals.samples.removeFirst(totals.samples.count - Self.kept) }

@@ -43,7 +43,8 @@ struct AccessPolicy: Sendable {
             throw Problem(
                 .forbidden,
                 "A page of another site asks, and does not say which (Sec-Fetch-Site: cross-site). Let it use fetch or "
-                    + "EventSource, which send Origin, and allow that origin with --allow-origin."
+                    + "EventSource, which send Origin, and allow that origin with --allow-origin.",
+                rejection: .origin
             )
         case 1:
             if !hasToken { try check(origin: fields.origin, host: fields.host, isSecure) }
@@ -77,7 +78,8 @@ struct AccessPolicy: Sendable {
                 .forbidden,
                 "This server does not answer to the host \(String(host).quotedForPeople). If that is its name, start it with "
                     + "--allow-host \(host.utf8.isEmpty ? "NAME" : String(host).forOption). Behind a proxy do the same, or let "
-                    + "the proxy send 'Host: localhost'."
+                    + "the proxy send 'Host: localhost'.",
+                rejection: .host
             )
         }
     }
@@ -91,14 +93,16 @@ struct AccessPolicy: Sendable {
             throw Problem(
                 .forbidden,
                 "A page without an origin, such as a file, may not use this server. Serve the page over HTTP, or start the "
-                    + "server with --allow-origin '*', which allows all pages, without credentials."
+                    + "server with --allow-origin '*', which allows all pages, without credentials.",
+                rejection: .origin
             )
         }
         throw Problem(
             .forbidden,
             "Pages of \(text.quotedForPeople) may not use this server. Start it with --allow-origin "
                 + "\(GatewayConfiguration.origin(text) ?? "ORIGIN") to allow them, also where they are this server's own behind "
-                + "a proxy."
+                + "a proxy.",
+            rejection: .origin
         )
     }
 }

@@ -95,7 +95,11 @@ struct Admission {
             // A page that has a name of its own lead to this machine has no token to show here.
             guard fields.hosts == 0 || Authority(fields.host).map({ GatewayConfiguration.isLoopback($0) }) ?? false
             else {
-                throw Problem(.forbidden, "This port answers to localhost and 127.0.0.1 only.")
+                throw Problem(
+                    .forbidden,
+                    "This port answers to localhost and 127.0.0.1 only.",
+                    rejection: .host
+                )
             }
             guard OperationsPort.has(RequestTarget(head.uri).path) else { throw OperationsPort.notHere }
             return .operations
@@ -116,7 +120,8 @@ struct Admission {
         return Problem(
             .serviceUnavailable,
             "Too many \(limit). Try again in a moment.",
-            headers: [.retryAfter: "5"]
+            headers: [.retryAfter: "5"],
+            rejection: .connections
         )
     }
 

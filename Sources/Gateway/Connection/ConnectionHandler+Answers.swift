@@ -43,9 +43,10 @@ extension ConnectionHandler {
     }
 
     private func publish(_ request: IncomingRequest, to group: String, _ context: ChannelHandlerContext) {
+        let began = NIODeadline.now()
         let input = PublishRequest.Input(request, group: group)
         guard input.takesLong else {
-            do throws(Problem) { return publish(try PublishRequest(input), context) } catch {
+            do throws(Problem) { return publish(try PublishRequest(input), began, context) } catch {
                 return respond(error.answer)
             }
         }
@@ -55,21 +56,22 @@ extension ConnectionHandler {
             this.eventLoop.execute {
                 guard let context = this.value.context else { return }
                 switch publish {
-                case .success(let publish): this.value.publish(publish, context)
+                case .success(let publish): this.value.publish(publish, began, context)
                 case .failure(let problem): this.value.respond(problem.answer)
                 }
             }
         }
     }
 
-    private func publish(_ publish: PublishRequest, _ context: ChannelHandlerContext) {
+    /// - Parameter began: When the request was whole.
+    private func publish(_ publish: PublishRequest, _ began: NIODeadline, _ context: ChannelHandlerContext) {
         guard publish.isStored else {
             do throws(Problem) { return respond(try publish.publishUnstored(to: services.log)) } catch {
                 return respond(error.answer)
             }
         }
         let this = NIOLoopBound(self, eventLoop: context.eventLoop)
-        let (began, counters, outside) = (NIODeadline.now(), services.counters, services.shard.shared.outside)
+        let (counters, outside) = (services.counters, services.shard.shared.outside)
         outside.begin()
         services.log.publish(publish.draft, on: context.eventLoop) { outcome in
             outside.end()
@@ -79,10 +81,11 @@ extension ConnectionHandler {
     }
 
     private func publishBatch(_ request: IncomingRequest, _ context: ChannelHandlerContext) {
+        let began = NIODeadline.now()
         do throws(Problem) {
             try request.batch?.finish()
             guard let batch = request.batch else { return }
-            if !batch.takesLong { return publish(batch, try batch.drafts(), request, context) }
+            if !batch.takesLong { return publish(batch, try batch.drafts(), request, began, context) }
             let this = NIOLoopBound((handler: self, request: request), eventLoop: context.eventLoop)
             services.shard.shared.outside.parse {
                 let drafts = Result { () throws(Problem) in try batch.drafts() }
@@ -91,7 +94,7 @@ extension ConnectionHandler {
                     let (handler, request) = this.value
                     guard let context = handler.context else { return }
                     switch drafts {
-                    case .success(let drafts): handler.publish(batch, drafts, request, context)
+                    case .success(let drafts): handler.publish(batch, drafts, request, began, context)
                     case .failure(let problem): handler.respond(problem.answer)
                     }
                 }
@@ -105,10 +108,10 @@ extension ConnectionHandler {
         _ batch: PublishBatch,
         _ drafts: [MessageDraft],
         _ request: IncomingRequest,
+        _ began: NIODeadline,
         _ context: ChannelHandlerContext
     ) {
         let this = NIOLoopBound(self, eventLoop: context.eventLoop)
-        let began = NIODeadline.now()
         services.shard.shared.strangers.countBatch(
             drafts.count,
             by: request.principal,
@@ -127,6 +130,7 @@ extension ConnectionHandler {
 
     func respond(_ answer: Answer) {
         guard let request = loop.beingAnswered, let context else { return }
+        if let rejection = answer.rejection { services.counters.rejections.add(1, rejection) }
         var ending = loop.ending(after: answer.status)
         // A stream of HTTP/2 need not linger: it tells the client to stop sending.
         let stops = ending == .lingers && wire.version == .http2

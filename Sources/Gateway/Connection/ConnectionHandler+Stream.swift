@@ -30,9 +30,9 @@ extension ConnectionHandler {
         guard request.head.method != .HEAD else {
             return respond(Answer(status: .ok, headers: StreamHead.fields))
         }
-        guard !loop.isEnding else { return comeBackLater(request.head, context) }
+        guard !loop.isEnding else { return comeBackLater(excess) }
         let place = services.shard.shared.strangers.streamSeat(for: request.principal)
-        guard place.isFree else { return comeBackLater(request.head, context) }
+        guard place.isFree else { return comeBackLater(.user) }
         streamSeat = place.seat
         begin(Subscriber(request: stream, shard: services.shard), answering: request.head, context)
     }
@@ -71,15 +71,22 @@ extension ConnectionHandler {
         streamSeat = nil
     }
 
+    /// Why the connection is to end; nil where the server stops.
+    private var excess: Rejection? {
+        if arrival.isExcessOfAddress { return .address }
+        return arrival.isExcess ? .connections : nil
+    }
+
     /// An answer that makes `EventSource` try again: a 503 would end it for good.
-    private func comeBackLater(_ head: HTTPRequestHead, _ context: ChannelHandlerContext) {
+    private func comeBackLater(_ rejection: Rejection?) {
         services.counters.refusedConnections.add(1)
         loop.closeAfterThis()
         respond(
             Answer(
                 status: .ok,
                 headers: StreamHead.fields,
-                body: ByteBuffer(string: "retry: \(services.shard.settings.random(5000...15_000))\n\n")
+                body: ByteBuffer(string: "retry: \(services.shard.settings.random(5000...15_000))\n\n"),
+                rejection: rejection
             )
         )
     }

@@ -46,12 +46,20 @@ final class ConnectionHandler: ChannelDuplexHandler, OpenConnection {
     func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
         services.connections.insert(self)
+        countTransport(1)
     }
 
     func handlerRemoved(context: ChannelHandlerContext) {
         services.connections.remove(self)
+        countTransport(-1)
         endStream()
         self.context = nil
+    }
+
+    /// A connection of HTTP/2 counts itself, and not each of its streams.
+    private func countTransport(_ change: Int) {
+        guard bottom != nil else { return }
+        services.counters.transports.add(change, Transport(isHTTP2: false, isSecure: arrival.isSecure))
     }
 
     func channelInactive(context: ChannelHandlerContext) {

@@ -14,6 +14,7 @@ final class ConnectionServices {
     let logger: Logger
     private(set) var heads: AnswerHeads
     let connections = OpenConnections()
+    let lag: LoopLag
 
     init(
         limits: GatewayLimits,
@@ -34,6 +35,7 @@ final class ConnectionServices {
         )
         router = RouterBridge(responder: responder, streams: limits.streams, shared: shard.shared, logger: logger)
         heads = AnswerHeads(access: access)
+        lag = shard.shared.lags.add()
     }
 
     var log: MessageLog { shard.log }
@@ -47,6 +49,7 @@ final class ConnectionServices {
 
     /// Called about once a second.
     func tick(_ now: NIODeadline) {
+        counters.loopLags.observe(lag.called(at: now))
         heads.refresh()
         connections.forEach { $0.tick(now) }
     }

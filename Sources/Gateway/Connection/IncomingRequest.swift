@@ -72,7 +72,8 @@ final class IncomingRequest {
         .serviceUnavailable,
         "The bodies of all requests together fill the memory that they may take (\(GatewayConfiguration.Settings.maxBodiesSize)). Nothing was stored. Send "
             + "it again in a moment.",
-        headers: [.retryAfter: "1"]
+        headers: [.retryAfter: "1"],
+        rejection: .bodies
     )
 
     /// Whether a body follows (RFC 9112 §6.3), or may: HTTP/2 does not announce it.

@@ -1,3 +1,4 @@
+import Broker
 import NIOCore
 import Synchronization
 
@@ -25,7 +26,10 @@ final class OpenCount: Sendable {
         let hasRoom =
             isForOperations
             ? operations.value < OperationsPort.maximumConnections : count < limit + Self.answeredOverLimit
-        guard hasRoom else { return false }
+        guard hasRoom else {
+            counters.rejections.add(1, .connections)
+            return false
+        }
         counters.connections.add(1)
         if isForOperations { operations.add(1) }
         channel.closeFuture.whenComplete { _ in

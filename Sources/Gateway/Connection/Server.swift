@@ -115,7 +115,12 @@ struct Server: Sendable {
 
     private static func startTimers(of loop: NIOLoopBound<ConnectionServices>, _ configuration: GatewayConfiguration) {
         let second = min(TimeAmount.seconds(1), TimeAmount(configuration.headTimeout / 4))
-        loop.eventLoop.scheduleRepeatedTask(initialDelay: second, delay: second) { _ in loop.value.tick(.now()) }
+        loop.eventLoop.execute { loop.value.lag.wait(until: .now() + second) }
+        loop.eventLoop.scheduleRepeatedTask(initialDelay: second, delay: second) { _ in
+            loop.value.tick(.now())
+            // The next call is planned when this one has ended.
+            loop.value.lag.wait(until: .now() + second)
+        }
         loop.eventLoop.execute { scheduleLooks(of: loop) }
     }
 

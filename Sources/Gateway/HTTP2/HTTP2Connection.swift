@@ -1,3 +1,4 @@
+import Broker
 import NIOCore
 import NIOHTTP2
 
@@ -50,12 +51,16 @@ final class HTTP2Connection: ChannelInboundHandler, OpenConnection {
     func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
         services.connections.insert(self)
+        services.counters.transports.add(1, transport)
     }
 
     func handlerRemoved(context: ChannelHandlerContext) {
         services.connections.remove(self)
+        services.counters.transports.add(-1, transport)
         self.context = nil
     }
+
+    private var transport: Transport { Transport(isHTTP2: true, isSecure: arrival.isSecure) }
 
     // MARK: Streams
 
@@ -67,6 +72,7 @@ final class HTTP2Connection: ChannelInboundHandler, OpenConnection {
         let limit = services.limits.http2.streams
         guard counters.http2Streams.value < limit + HTTP2Limits.answeredOverLimit else {
             counters.refusedConnections.add(1)
+            counters.rejections.add(1, .connections)
             throw TooManyStreams()
         }
         counters.http2Streams.add(1)

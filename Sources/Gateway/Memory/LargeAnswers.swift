@@ -38,7 +38,8 @@ final class LargeAnswers: Sendable {
             .serviceUnavailable,
             "History that other clients read slowly fills the memory that it may take (\(GatewayConfiguration.Settings.maxAnswersSize) \(budget.limit)). "
                 + "Try again in a moment, or ask for fewer messages with limit=.",
-            headers: [.retryAfter: "1"]
+            headers: [.retryAfter: "1"],
+            rejection: .answers
         )
     }
 }

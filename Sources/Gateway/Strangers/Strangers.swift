@@ -1,3 +1,4 @@
+import Broker
 import HTTPTypes
 import NIOCore
 import NIOHTTP1
@@ -58,7 +59,10 @@ final class Strangers: Sendable {
         channel.closeFuture.whenComplete { _ in withExtendedLifetime(seat) {} }
         guard seat.number > connectionLimit else { return .enough }
         counters.refusedConnections.add(1)
-        return seat.number > 2 * connectionLimit + 10 ? .noAnswer : .none
+        guard seat.number > 2 * connectionLimit + 10 else { return .none }
+        // No request of it will come to be refused.
+        counters.rejections.add(1, .address)
+        return .noAnswer
     }
 
     var tooManyConnections: Problem {
@@ -67,7 +71,8 @@ final class Strangers: Sendable {
             "Too many connections are open from this address "
                 + "(\(GatewayConfiguration.Settings.maxConnectionsPerAddress) \(connectionLimit ?? 0)). Close some, or try again "
                 + "in a moment.",
-            headers: [.retryAfter: "5"]
+            headers: [.retryAfter: "5"],
+            rejection: .address
         )
     }
 
@@ -101,7 +106,8 @@ final class Strangers: Sendable {
         throw Problem(
             .tooManyRequests,
             "Too many messages come from this client (--publish-rate). Nothing was stored. Send it again in \(seconds) s.",
-            headers: [.retryAfter: "\(seconds)"]
+            headers: [.retryAfter: "\(seconds)"],
+            rejection: .rate
         )
     }
 

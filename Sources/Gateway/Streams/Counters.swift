@@ -1,3 +1,4 @@
+public import Broker
 public import NIOCore
 public import Synchronization
 
@@ -48,10 +49,21 @@ public final class Counters: Sendable {
     public let refusedPublishes = Atomic<Int>(0)
     /// Tokens that did not count: malformed, forged, expired, of an unknown key.
     public let refusedTokens = Atomic<Int>(0)
-    /// Publishes over HTTP that were stored; many messages at once are one.
-    public let publishes = Atomic<Int>(0)
-    /// How long those took from the request to the answer, in microseconds in all.
-    public let publishMicroseconds = Atomic<Int>(0)
+    /// How long publishes over HTTP took that were stored, from the request to the answer, in nanoseconds; many messages at
+    /// once are one.
+    public let publishTimes = Histogram.ofDurations()
+    /// Open connections by what they speak. One that has not said it yet is in none of them.
+    public let transports = LabelledTally<Transport>()
+    /// Requests, streams and connections that were refused.
+    public let rejections = LabelledTally<Rejection>()
+    /// Streams that could not go on from where their clients were.
+    let resets = LabelledTally<StreamPreamble.ResetReason>()
+    /// Those of ``droppedUnstored`` that an inbox had no room for.
+    let droppedInInboxes = Atomic<Int>(0)
+    /// How much later than planned the timers of event loops called, in nanoseconds.
+    let loopLags = Histogram(
+        bounds: [1, 2, 5, 10, 25, 50, 100, 250, 500, 1000, 2500].map { $0 * 1_000_000 }
+    )
 
     /// All at zero.
     public init() {}
@@ -60,8 +72,7 @@ public final class Counters: Sendable {
 extension Counters {
     /// Counts a publish over HTTP that has just been answered; for the routes of applications.
     public func countPublish(since began: NIODeadline) {
-        publishes.add(1)
-        publishMicroseconds.add(Int((NIODeadline.now() - began).nanoseconds / 1000))
+        publishTimes.observe(Int((NIODeadline.now() - began).nanoseconds))
     }
 }
 

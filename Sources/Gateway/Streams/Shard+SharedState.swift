@@ -4,6 +4,7 @@ extension Shard {
         let counters: Counters
         let subscribers = SubscriberCounts()
         let outside = OutsideWork()
+        let lags = LoopLags()
         /// The bodies of all requests.
         var bodies = MemoryBudget(limit: .max)
         var answers = LargeAnswers(limit: .max)

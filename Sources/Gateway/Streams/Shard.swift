@@ -166,7 +166,10 @@ final class Shard {
         let contents = inbox.takeAll()
         if let skipped = contents.skippedThrough { skip(through: skipped) }
         if contents.droppedRemovals { forgetAll() }
-        if contents.droppedUnstored > 0 { counters.droppedUnstored.add(contents.droppedUnstored) }
+        if contents.droppedUnstored > 0 {
+            counters.droppedUnstored.add(contents.droppedUnstored)
+            counters.droppedInInboxes.add(contents.droppedUnstored)
+        }
         for entry in contents.entries {
             switch entry {
             case .message(let message, let group): take(message, in: group)

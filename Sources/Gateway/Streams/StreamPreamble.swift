@@ -4,7 +4,7 @@ import NIOCore
 /// The events that the server itself writes into a stream.
 struct StreamPreamble {
     /// Why a stream cannot go on from where the client was.
-    enum ResetReason: String, Sendable {
+    enum ResetReason: String, CaseIterable, Sendable {
         /// Retention or a purge removed messages of these groups beyond the cursor.
         case expired
         /// A message was damaged on the disk.

@@ -209,6 +209,7 @@ final class Subscriber {
             shard.proceed(self)
         case .reset(let reason):
             let here = shard.epochs.id(cursor.position)
+            shard.counters.resets.add(1, reason)
             let reset = StreamPreamble.Reset(reason: reason, requested: request.requested, oldest: oldest(of: page))
             write(feed.key.style.frame(StreamPreamble.payload(of: reset, at: here)))
             shard.proceed(self)
@@ -228,6 +229,7 @@ final class Subscriber {
     }
 
     private func open(resumed: Bool, reset: StreamPreamble.ResetReason?, oldest: MessageID?) {
+        if let reset { shard.counters.resets.add(1, reset) }
         let preamble = StreamPreamble(
             groups: request.grant.groups,
             position: shard.epochs.id(cursor.position),
