@@ -28,6 +28,7 @@ public final class Gateway: Service {
     private let logger: Logger
     private let shared: Shard.SharedState
     private let readiness: Readiness
+    private let openStreams: OpenStreams
     private let streams: [StreamRoute]
     private let terms: AccessTerms
     private let keys: Mutex<AccessKeys?>
@@ -44,6 +45,7 @@ public final class Gateway: Service {
     ///   - streams: Event streams on further paths.
     ///   - reserved: Groups that the public routes refuse: they can be had through `streams` only.
     ///   - counters: What the gateway counts into; one of its own by default.
+    ///   - openStreams: What shows the gateway's streams; one of its own by default.
     ///   - socket: Where to listen, bound beforehand; by default the gateway binds what the configuration says.
     ///   - keys: The keys that the configuration names, read beforehand; by default ``start()`` reads them.
     ///   - onStart: Called by ``run()`` with the port, once connections are accepted.
@@ -55,6 +57,7 @@ public final class Gateway: Service {
         streams: [StreamRoute] = [],
         reserved: Set<GroupName> = [],
         counters: Counters = Counters(),
+        openStreams: OpenStreams = OpenStreams(),
         logger: Logger = Logger(label: "notify"),
         socket: ListeningSocket? = nil,
         keys: AccessKeys? = nil,
@@ -67,6 +70,7 @@ public final class Gateway: Service {
         self.onStart = onStart
         self.socket = socket
         self.streams = streams
+        self.openStreams = openStreams
         certificates = try configuration.tls.map { files throws(GatewayError) in try Certificates(files, logger) }
         terms = AccessTerms(
             applicationGroups: reserved,
@@ -89,6 +93,7 @@ public final class Gateway: Service {
         GroupRoutes(log: log, subscribers: shared.subscribers).register(in: router)
         for stream in streams { router.resource(RouterPath(stream.path), onLoop: [.get, .head], [:]) }
         MetricsRoutes(log: log, shared: shared).register(in: router)
+        ConnectionRoutes(streams: openStreams).register(in: router)
         DescriptionRoutes.register(in: router)
         paths = Array(Set(router.routes.map { "\($0.path)" })).sorted()
         responder = router.buildResponder()
@@ -121,6 +126,7 @@ public final class Gateway: Service {
             terms: terms,
             keys: keys,
             readiness: readiness,
+            openStreams: openStreams,
             responder: responder,
             pipeline: pipeline(of:),
             logger: logger
