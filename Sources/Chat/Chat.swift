@@ -12,7 +12,8 @@ public import ServiceLifecycle
 /// let router = Router(context: GatewayContext.self)
 /// chat.register(in: router)
 /// let gateway = try Gateway(
-///     log: log, router: router, streams: chat.streams, reserved: Chat.reservedGroups, counters: chat.counters)
+///     log: log, router: router, streams: chat.streams, reserved: Chat.reservedGroups, counters: chat.counters,
+///     openStreams: chat.openStreams)
 /// ```
 ///
 /// Its messages are messages of the log, in a group that the public routes refuse; beside each it keeps who wrote it.
@@ -25,13 +26,20 @@ public final class Chat: Service {
 
     /// For the gateway to count into, and for the admin's overview to show.
     public let counters = Counters()
+    /// For the gateway to fill, and for the admin to show.
+    public let openStreams = OpenStreams()
     /// The password of the admin, where one was made just now: to be shown once.
     public let newAdminPassword: String?
+    /// Whether there is a chat.
+    public var hasChat: Bool { pages != nil }
     /// Whether there is an admin.
     public var hasAdmin: Bool { admin != nil }
 
-    let pages: ChatPages
+    /// Nil where there is no chat.
+    let pages: ChatPages?
     let admin: AdminPages?
+    /// Where its messages are.
+    let group: GroupName
     private let presence: Presence
     private let statistics: Statistics
 
@@ -44,7 +52,7 @@ public final class Chat: Service {
         store: SQLiteMessageStore,
         configuration: ChatConfiguration = ChatConfiguration()
     ) async throws(BrokerError) {
-        let group = try GroupName(Self.groupName)
+        group = try GroupName(Self.groupName)
         try store.migrate(ChatSchema.migrator)
         let names = AuthorNames()
         let messages = ChatMessages(
@@ -59,38 +67,44 @@ public final class Chat: Service {
         let sessions = Sessions(store: store, configuration: configuration, cookies: cookies)
         presence = Presence(log: log, group: group)
         let templates = Templates()
-        pages = ChatPages(
-            messages: messages,
-            sessions: sessions,
-            presence: presence,
-            counters: counters,
-            templates: templates
-        )
-        statistics = Statistics(log: log, store: store, counters: counters, group: try GroupName(Self.statisticsName))
-        let password = try await AdminPassword.load(configuration, store)
-        newAdminPassword = password?.generated
-        admin = password.map { [statistics] in
-            AdminPages(
+        pages =
+            configuration.servesChat
+            ? ChatPages(
                 messages: messages,
-                sessions: Sessions(store: store, configuration: configuration, cookies: cookies, seal: $0.seal),
+                sessions: sessions,
+                presence: presence,
+                counters: counters,
+                templates: templates
+            ) : nil
+        statistics = Statistics(log: log, store: store, counters: counters, group: try GroupName(Self.statisticsName))
+        let password = configuration.servesAdmin ? try await AdminPassword.load(configuration, store) : nil
+        newAdminPassword = password?.generated
+        let hasAdmin = configuration.servesAdmin && (password != nil || configuration.takesTokens)
+        admin =
+            hasAdmin
+            ? AdminPages(
+                messages: messages,
+                // Without a password nobody has a session.
+                sessions: Sessions(store: store, configuration: configuration, cookies: cookies, seal: password?.seal),
                 presence: Presence(log: log, group: group),
-                password: $0,
+                password: password,
+                takesTokens: configuration.takesTokens,
+                openStreams: openStreams,
                 statistics: statistics,
                 templates: templates,
                 tail: TailComposer(names: names)
-            )
-        }
+            ) : nil
     }
 
     /// Adds the pages to a router, before the gateway is given it.
     public func register(in router: Router<GatewayContext>) {
         Assets.register(in: router)
-        pages.register(in: router)
+        pages?.register(in: router)
         admin?.register(in: router)
     }
 
     /// The event streams of the pages.
-    public var streams: [StreamRoute] { [pages.stream] + (admin?.streams ?? []) }
+    public var streams: [StreamRoute] { [pages?.stream].compactMap(\.self) + (admin?.streams ?? []) }
 
     /// Tells those who are here who is here, and the admin how the broker does, until the task is cancelled or its service
     /// group shuts down.

@@ -29,6 +29,7 @@ public final class Gateway: Service {
     private let logger: Logger
     private let shared: Shard.SharedState
     private let readiness: Readiness
+    private let openStreams: OpenStreams
     private let streams: [StreamRoute]
     private let terms: AccessTerms
     private let keys: Mutex<AccessKeys?>
@@ -49,6 +50,7 @@ public final class Gateway: Service {
     ///   - streams: Event streams on further paths.
     ///   - reserved: Groups that the public routes refuse: they can be had through `streams` only.
     ///   - counters: What the gateway counts into; one of its own by default.
+    ///   - openStreams: What shows the gateway's streams; one of its own by default.
     ///   - socket: Where to listen, bound beforehand; by default the gateway binds what the configuration says.
     ///   - keys: The keys that the configuration names, read beforehand; by default ``start()`` reads them.
     ///   - onStart: Called by ``run()`` with the port, once connections are accepted.
@@ -60,6 +62,7 @@ public final class Gateway: Service {
         streams: [StreamRoute] = [],
         reserved: Set<GroupName> = [],
         counters: Counters = Counters(),
+        openStreams: OpenStreams = OpenStreams(),
         logger: Logger = Logger(label: "notify"),
         socket: ListeningSocket? = nil,
         keys: AccessKeys? = nil,
@@ -72,6 +75,7 @@ public final class Gateway: Service {
         self.onStart = onStart
         self.socket = socket
         self.streams = streams
+        self.openStreams = openStreams
         certificates = try configuration.tls.map { files throws(GatewayError) in try Certificates(files, logger) }
         terms = AccessTerms(
             applicationGroups: reserved,
@@ -95,6 +99,7 @@ public final class Gateway: Service {
         for stream in streams { router.resource(RouterPath(stream.path), onLoop: [.get, .head], [:]) }
         metrics = GatewayMetrics(log: log, shared: shared, configuration: configuration)
         MetricsRoutes(metrics: metrics).register(in: router)
+        ConnectionRoutes(streams: openStreams).register(in: router)
         DescriptionRoutes.register(in: router)
         paths = Array(Set(router.routes.map { "\($0.path)" })).sorted()
         responder = router.buildResponder()
@@ -127,6 +132,7 @@ public final class Gateway: Service {
             terms: terms,
             keys: keys,
             readiness: readiness,
+            openStreams: openStreams,
             responder: responder,
             pipeline: pipeline(of:),
             logger: logger

@@ -48,7 +48,8 @@ struct Problem: Error {
         case let error as BrokerError: self.init(error)
         case let error as HTTPError where error.status == .notFound:
             self.init(.notFound, error.body ?? "There is nothing at this path. docs/protocol.md lists what there is.")
-        case let error as HTTPError: self.init(error.status, error.body ?? error.status.reasonPhrase)
+        case let error as HTTPError:
+            self.init(error.status, error.body ?? error.status.reasonPhrase, headers: error.headers)
         default: self.init(.internalServerError, "The server failed to answer. Its log says why.")
         }
     }

@@ -103,7 +103,7 @@ import Testing
             let ariel = try await server.signedIn("Ariel")
             for text in ["old", "new"] { try await ariel.post("/create-message/", ["content": text]) }
             let stored = try await server.store.messages(
-                of: [.group(server.chat.pages.messages.group)],
+                of: [.group(server.chat.group)],
                 after: 0,
                 through: 2,
                 limit: 2,

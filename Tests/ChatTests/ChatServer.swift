@@ -15,20 +15,26 @@ struct ChatServer: Sendable {
 
     static let password = "a winter's tale"
 
+    /// - Parameter keys: With which the server asks for tokens; nil: it asks for none.
     static func run(
+        keys: APIKeyFile? = nil,
         configure: (inout ChatConfiguration) -> Void = { _ in },
         _ body: (ChatServer) async throws -> Void
     ) async throws {
         let path = FileManager.default.temporaryDirectory.appendingPathComponent("notify-\(UUID()).sqlite").path
         defer {
-            for suffix in ["", "-wal", "-shm", "-lock"] { try? FileManager.default.removeItem(atPath: path + suffix) }
+            for suffix in ["", "-wal", "-shm", "-lock", ".keys"] {
+                try? FileManager.default.removeItem(atPath: path + suffix)
+            }
         }
-        try await run(path: path, configure: configure, body)
+        if let keys { try JSONEncoder().encode(keys).write(to: URL(fileURLWithPath: path + ".keys")) }
+        try await run(path: path, keyFile: keys.map { _ in path + ".keys" }, configure: configure, body)
     }
 
     /// On a database that may be there already.
     static func run(
         path: String,
+        keyFile: String? = nil,
         configure: (inout ChatConfiguration) -> Void = { _ in },
         _ body: (ChatServer) async throws -> Void
     ) async throws {
@@ -36,6 +42,7 @@ struct ChatServer: Sendable {
         let log = try MessageLog(store: store, layer: InMemoryChannelLayer())
         var settings = ChatConfiguration()
         settings.adminPassword = password
+        settings.takesTokens = keyFile != nil
         configure(&settings)
         let chat = try await Chat(log: log, store: store, configuration: settings)
         let router = Router(context: GatewayContext.self)
@@ -44,6 +51,7 @@ struct ChatServer: Sendable {
         configuration.port = 0
         configuration.eventLoops = 2
         configuration.allowedOrigins = settings.origins
+        configuration.access.apiKeyFile = keyFile
         configuration.heartbeat = .seconds(2)
         configuration.grace = .seconds(2)
         let gateway = try Gateway(
@@ -52,7 +60,8 @@ struct ChatServer: Sendable {
             router: router,
             streams: chat.streams,
             reserved: Chat.reservedGroups,
-            counters: chat.counters
+            counters: chat.counters,
+            openStreams: chat.openStreams
         )
         let port = try await gateway.start()
         let client = HTTPClient(

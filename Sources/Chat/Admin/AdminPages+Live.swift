@@ -56,24 +56,34 @@ extension AdminPages {
 
     var streams: [StreamRoute] {
         [
-            StreamRoute(path: "/admin/statistics/events/") { request in
-                try await grant(request, StreamGrant(groups: [statistics.group]))
+            StreamRoute(path: "/admin/statistics/events/") { request, administrator in
+                try await grant(request, administrator, StreamGrant(groups: [statistics.group]))
             },
-            StreamRoute(path: "/admin/live/events/") { request in
+            StreamRoute(path: "/admin/live/events/") { request, administrator in
                 let name = request.path.flatMap { Self.group(inQueryOf: $0) } ?? ""
                 let group = try Self.group(name)
-                return try await grant(request, StreamGrant(groups: [group], payload: .composed(tail)))
+                let grant = StreamGrant(groups: [group], payload: .composed(tail))
+                return try await self.grant(request, administrator, grant)
             },
         ]
     }
 
-    private func grant(_ request: HTTPRequest, _ grant: StreamGrant) async throws -> StreamGrant {
-        guard let session = try await sessions.visitor(request.headerFields, .admin).session else {
-            throw Self.signedOut
+    private func grant(
+        _ request: HTTPRequest,
+        _ administrator: Administrator?,
+        _ grant: StreamGrant
+    ) async throws -> StreamGrant {
+        var grant = grant
+        grant.user = "admin"
+        if let session = try await sessions.visitor(request.headerFields, .admin).session {
+            return try await grant.held(by: session, presence, request, else: Self.signedOut) {
+                try await sessions.visitor(request.headerFields, .admin).session != nil
+            }
         }
-        return try await grant.held(by: session, presence, request, else: Self.signedOut) {
-            try await sessions.visitor(request.headerFields, .admin).session != nil
-        }
+        guard let administrator else { throw Self.signedOut }
+        grant.user = administrator.user ?? "admin"
+        (grant.expiresAt, grant.end) = (administrator.endsAt, administrator.end)
+        return grant
     }
 
     /// A group's name needs no decoding: what would need it is none.

@@ -10,7 +10,11 @@ struct AdminPages: Sendable {
     let sessions: Sessions
     /// Administrators with an open stream. Nobody is told of them.
     let presence: Presence
-    let password: AdminPassword
+    /// Nil where nobody can sign in, and a token is needed.
+    let password: AdminPassword?
+    /// Whether the server has keys.
+    let takesTokens: Bool
+    let openStreams: OpenStreams
     let statistics: Statistics
     let templates: Templates
     let tail: TailComposer
@@ -21,7 +25,11 @@ struct AdminPages: Sendable {
     func register(in router: Router<GatewayContext>) {
         let routes = PageRoutes(router: router, templates: templates)
         routes.add("/admin/", get: signedIn(overview))
-        routes.add("/admin/sign-in/", get: { try await signInPage($0) }, post: signIn)
+        routes.add(
+            "/admin/sign-in/",
+            get: { request, context in try await signInPage(request, context) },
+            post: { request, context in try await signIn(request, context) }
+        )
         routes.add("/admin/sign-out/", post: form(signOut))
         routes.add("/admin/statistics/", get: signedIn { _, _ in try .json(statistics.samples) })
         routes.add("/admin/messages/", get: signedIn(messageList))
@@ -32,36 +40,12 @@ struct AdminPages: Sendable {
         routes.add("/admin/author/delete/", post: form(deleteAuthor))
         routes.add("/admin/groups/", get: signedIn(groupList))
         routes.add("/admin/groups/purge/", post: form(purgeGroup))
+        routes.add("/admin/connections/", get: signedIn(connectionList))
+        routes.add("/admin/connections/end/", post: form(endConnection))
         routes.add("/admin/live/", get: signedIn { try await live($0, $1) })
         routes.add("/admin/publish/", post: form(publish))
         routes.add("/admin/**", get: signedIn { _, _ in throw HTTPError(.notFound, message: "There is no such page.") })
     }
-
-    // MARK: Access
-
-    typealias VisitorHandler = @Sendable (Request, Visitor) async throws -> Response
-    typealias FormHandler = @Sendable (Request, Visitor, FormFields) async throws -> Response
-
-    private func signedIn(_ handler: @escaping VisitorHandler) -> PageHandler {
-        { request in
-            let visitor = try await sessions.visitor(request.headers, .admin)
-            guard visitor.session != nil else { return .redirect("/admin/sign-in/") }
-            return try await handler(request, visitor)
-        }
-    }
-
-    /// A form of a page of the admin: signed in first, then the form's token.
-    private func form(_ handler: @escaping FormHandler) -> PageHandler {
-        { request in
-            let visitor = try await sessions.visitor(request.headers, .admin)
-            guard visitor.session != nil else { throw Self.signedOut }
-            let fields = try await FormFields(request, maximumBytes: 8 << 20)
-            try visitor.checkForm(request, token: fields["csrf_token"])
-            return try await handler(request, visitor, fields)
-        }
-    }
-
-    static let signedOut = HTTPError(.forbidden, message: "You are not signed in: sign in at /admin/.")
 
     /// A page of the admin with its frame.
     func page(
@@ -72,18 +56,23 @@ struct AdminPages: Sendable {
         status: HTTPResponse.Status = .ok
     ) throws -> Response {
         var frame: [String: Any] = [
-            "title": title, "token": visitor.formToken,
+            "title": title, "token": visitor.formToken, "hasSession": !visitor.hasToken,
             "navigation": Self.sections.map { path, label in
                 ["path": path, "label": label, "isCurrent": label == title] as [String: Any]
             },
         ]
         frame["notice"] = notices.take(for: visitor.session)
-        return try templates.page(name, values.merging(frame) { first, _ in first }, status: status)
+        return try templates.page(
+            name,
+            values.merging(frame) { first, _ in first },
+            status: status,
+            cookie: visitor.newCookie
+        )
     }
 
     private static let sections = [
         ("/admin/", "Overview"), ("/admin/messages/", "Messages"), ("/admin/authors/", "Authors"),
-        ("/admin/groups/", "Groups"), ("/admin/live/", "Live"),
+        ("/admin/groups/", "Groups"), ("/admin/connections/", "Connections"), ("/admin/live/", "Live"),
     ]
 
     // MARK: Coming back to a list
@@ -114,54 +103,6 @@ struct AdminPages: Sendable {
     }
 
     private static var asciiCharacters: CharacterSet { CharacterSet(charactersIn: " "..."~") }
-
-    // MARK: Signing in and out
-
-    private func signInPage(_ request: Request, refusal: (String, HTTPResponse.Status)? = nil) async throws -> Response
-    {
-        let visitor = try await sessions.visitor(request.headers, .admin)
-        guard visitor.session == nil else { return .redirect("/admin/") }
-        var values: [String: Any] = ["title": "Sign in", "token": visitor.formToken]
-        values["refusal"] = refusal?.0
-        return try templates.page(
-            "admin-sign-in",
-            values,
-            status: refusal?.1 ?? .ok,
-            cookie: visitor.isNew ? sessions.cookie(.admin, visitor.token, request) : nil
-        )
-    }
-
-    private func signIn(_ request: Request) async throws -> Response {
-        let visitor = try await sessions.visitor(request.headers, .admin)
-        let form = try await FormFields(request, maximumBytes: 64 << 10)
-        guard try visitor.isCurrent(request, token: form["csrf_token"]) else {
-            return try await signInPage(request, refusal: (Visitor.oldPage, .forbidden))
-        }
-        switch password.check(form["password"] ?? "") {
-        case .wrong:
-            return try await signInPage(request, refusal: ("That is not the password.", .forbidden))
-        case .tooMany(let seconds):
-            var page = try await signInPage(
-                request,
-                refusal: ("Too many wrong passwords. Try again in \(seconds) s.", .tooManyRequests)
-            )
-            page.headers[.retryAfter] = "\(seconds)"
-            return page
-        case .right:
-            let token = try await sessions.begin(.admin, name: "admin", replacing: visitor.session)
-            if let old = visitor.session { await presence.signOut(old) }
-            return .redirect("/admin/", cookie: sessions.cookie(.admin, token, request))
-        }
-    }
-
-    private func signOut(_ request: Request, _ visitor: Visitor, _ form: FormFields) async throws -> Response {
-        if let session = visitor.session {
-            try await sessions.end(session)
-            await presence.signOut(session)
-            _ = notices.take(for: session)
-        }
-        return .redirect("/admin/sign-in/", cookie: sessions.cookie(.admin, nil, request))
-    }
 
     // MARK: Confirming
 

@@ -5,9 +5,15 @@ import Synchronization
 final class Notices: Sendable {
     private let texts = Mutex<[SecretToken.Digest: String]>([:])
 
+    private static let maximum = 1000
+
     func leave(_ text: String, for session: Session?) {
         guard let session else { return }
-        texts.withLock { $0[session.digest] = text }
+        texts.withLock { texts in
+            // Of those who never load another page.
+            if texts.count >= Self.maximum { texts.removeAll() }
+            texts[session.digest] = text
+        }
     }
 
     func take(for session: Session?) -> String? {

@@ -17,11 +17,15 @@ struct ChatPages: Sendable {
 
     func register(in router: Router<GatewayContext>) {
         let routes = PageRoutes(router: router, templates: templates)
-        routes.add("/", get: chat)
-        routes.add("/lobby/", get: { try await lobby($0) }, post: signIn)
-        routes.add("/sign-out/", post: signOut)
-        routes.add("/create-message/", post: createMessage)
-        routes.add("/here/", get: here)
+        routes.add("/", get: { request, _ in try await chat(request) })
+        routes.add(
+            "/lobby/",
+            get: { request, _ in try await lobby(request) },
+            post: { request, _ in try await signIn(request) }
+        )
+        routes.add("/sign-out/", post: { request, _ in try await signOut(request) })
+        routes.add("/create-message/", post: { request, _ in try await createMessage(request) })
+        routes.add("/here/", get: { request, _ in try await here(request) })
     }
 
     // MARK: Pages
@@ -135,10 +139,15 @@ struct ChatPages: Sendable {
             let visitor = try await sessions.visitor(request.headerFields, .chat)
             guard let session = visitor.session else { throw Self.signedOut }
             let groups = [messages.group, messages.changes]
-            return try await StreamGrant(groups: groups, payload: .composed(messages.names), beginsWithAll: true)
-                .held(by: session, presence, request, else: Self.signedOut) {
-                    try await sessions.visitor(request.headerFields, .chat).session != nil
-                }
+            return try await StreamGrant(
+                groups: groups,
+                payload: .composed(messages.names),
+                beginsWithAll: true,
+                user: session.name
+            )
+            .held(by: session, presence, request, else: Self.signedOut) {
+                try await sessions.visitor(request.headerFields, .chat).session != nil
+            }
         }
     }
 }

@@ -5,7 +5,7 @@ import Hummingbird
 import NIOCore
 import NIOFoundationCompat
 
-typealias PageHandler = @Sendable (Request) async throws -> Response
+typealias PageHandler = @Sendable (Request, GatewayContext) async throws -> Response
 
 /// Registers pages whose refusals a person can read, where a browser asks for a page.
 struct PageRoutes {
@@ -13,13 +13,13 @@ struct PageRoutes {
     let templates: Templates
 
     func add(_ path: RouterPath, get: PageHandler? = nil, post: PageHandler? = nil) {
-        var handlers: [HTTPRequest.Method: @Sendable (Request, GatewayContext) async throws -> Response] = [:]
+        let isAdmin = "\(path)/".hasPrefix("/admin/")
+        var handlers: [HTTPRequest.Method: PageHandler] = [:]
         for (method, handler) in [(HTTPRequest.Method.get, get), (.post, post)] {
             guard let handler else { continue }
-            let isAdmin = path.description.hasPrefix("/admin/")
-            handlers[method] = { [templates] request, _ in
+            handlers[method] = { [templates] request, context in
                 do {
-                    return try await handler(request)
+                    return try await handler(request, context)
                 } catch let error as HTTPError where request.wantsPage {
                     return try templates.problem(error.status, error.body, isAdmin: isAdmin)
                 } catch let error as BrokerError where request.wantsPage {
@@ -29,7 +29,7 @@ struct PageRoutes {
                 }
             }
         }
-        router.page(path, needs: .application, handlers)
+        router.page(path, needs: isAdmin ? .administration : .application, handlers)
     }
 }
 
@@ -45,7 +45,7 @@ extension Templates {
 
 extension Request {
     /// Whether a person waits for a page, and no script for an answer.
-    fileprivate var wantsPage: Bool { headers[.accept]?.contains("text/html") ?? false }
+    var wantsPage: Bool { headers[.accept]?.contains("text/html") ?? false }
 
     /// A field of the query; empty where there is none, or where the query is no query.
     func query(_ name: String) -> String {

@@ -36,6 +36,7 @@ struct Templates: Sendable {
         ("admin-authors", PackageResources.admin_authors_mustache),
         ("admin-author", PackageResources.admin_author_mustache),
         ("admin-groups", PackageResources.admin_groups_mustache),
+        ("admin-connections", PackageResources.admin_connections_mustache),
         ("admin-live", PackageResources.admin_live_mustache),
         ("admin-confirm", PackageResources.admin_confirm_mustache),
     ]

@@ -23,15 +23,17 @@ struct Sessions: Sendable {
     let origins: Set<String>
     let cookies: CookieNames
     /// What every session depends on beside its token: under another seal there is none.
-    private let seal: String
+    /// Nil: nobody can have one.
+    private let seal: String?
 
-    init(store: SQLiteMessageStore, configuration: ChatConfiguration, cookies: CookieNames, seal: String = "") {
+    init(store: SQLiteMessageStore, configuration: ChatConfiguration, cookies: CookieNames, seal: String? = "") {
         (self.store, self.configuration, self.cookies, self.seal) = (store, configuration, cookies, seal)
         // "*" allows every page to read, and makes none of them ours: it is no origin.
         origins = Set(configuration.origins.compactMap { GatewayConfiguration.origin($0) })
     }
 
     func find(_ token: SecretToken, _ kind: Session.Kind) async throws(BrokerError) -> Session? {
+        guard let seal else { return nil }
         let digest = token.digest(seal: seal)
         return try await store.readTables { db in
             try Row.fetchOne(
@@ -48,7 +50,7 @@ struct Sessions: Sendable {
         let token = SecretToken()
         let now = Timestamp.now().milliseconds
         let expiresAt = now + lifetime(kind).components.seconds * 1000
-        let (digest, oldDigest) = (token.digest(seal: seal), old?.digest)
+        let (digest, oldDigest) = (token.digest(seal: seal ?? ""), old?.digest)
         try await store.writeTables { db in
             if let oldDigest {
                 try db.execute(sql: "DELETE FROM chat_sessions WHERE token = ?", arguments: [oldDigest])

@@ -10,9 +10,14 @@ struct Visitor: Sendable {
     let token: SecretToken
     /// Whether the browser does not have the token yet.
     let isNew: Bool
-    let session: Session?
+    var session: Session?
     /// See ``ChatConfiguration/origins``; in lower case.
     let origins: Set<String>
+
+    /// Whether a token stands for the session: nobody has signed in.
+    var hasToken = false
+    /// What the next page gives the browser, for its forms.
+    var newCookie: String?
 
     var formToken: String { token.formToken }
 

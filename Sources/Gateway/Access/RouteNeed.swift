@@ -4,6 +4,8 @@ import Broker
 public struct RouteNeed: Sendable {
     private enum Kind {
         case nothing, application
+        /// An application judges the requests itself, tokens among them.
+        case administration
         /// A right to each group that the request names, in its path or in the rest of it.
         case groups(Right)
         /// Shows those groups for which there is a right.
@@ -19,6 +21,10 @@ public struct RouteNeed: Sendable {
     /// An application judges the requests itself.
     public static let application = RouteNeed(kind: .application)
 
+    /// An application judges the requests itself, by ``GatewayContext/administrator`` too. A token that does not count is
+    /// refused before.
+    public static let administration = RouteNeed(kind: .administration)
+
     static func groups(_ right: Right) -> RouteNeed { RouteNeed(kind: .groups(right)) }
     static func listing(_ right: Right) -> RouteNeed { RouteNeed(kind: .listing(right)) }
     static func server(_ right: Right) -> RouteNeed { RouteNeed(kind: .server(right)) }
@@ -27,7 +33,7 @@ public struct RouteNeed: Sendable {
     var right: Right? {
         switch kind {
         case .groups(let right), .listing(let right): right
-        case .nothing, .application, .server: nil
+        case .nothing, .application, .administration, .server: nil
         }
     }
 
@@ -38,7 +44,7 @@ public struct RouteNeed: Sendable {
         switch kind {
         case .nothing, .application: return
         case .groups(let right): try principal.checkAny(right)
-        case .listing: try principal.checkToken()
+        case .listing, .administration: try principal.checkToken()
         case .server(let right): try principal.checkAny(right)
         }
     }

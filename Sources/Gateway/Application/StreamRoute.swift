@@ -6,11 +6,19 @@ public import HTTPTypes
 public struct StreamRoute: Sendable {
     /// Such as `/stream-chat-messages/`; with or without `/` at its end.
     public let path: String
-    let grant: @Sendable (HTTPRequest) async throws -> StreamGrant
+    let grant: @Sendable (HTTPRequest, Administrator?) async throws -> StreamGrant
 
     /// - Parameter grant: Asked for each request, off the event loop. What it throws is the answer, as with routes: a
     ///   browser's `EventSource` takes any refusal as final.
     public init(path: String, grant: @escaping @Sendable (HTTPRequest) async throws -> StreamGrant) {
+        self.init(path: path) { request, _ in try await grant(request) }
+    }
+
+    /// As ``init(path:grant:)-(_,(HTTPRequest)->StreamGrant)``, for streams that a token with the right `admin` may have, too.
+    public init(
+        path: String,
+        grant: @escaping @Sendable (HTTPRequest, Administrator?) async throws -> StreamGrant
+    ) {
         (self.path, self.grant) = (path, grant)
     }
 }
@@ -33,6 +41,8 @@ public struct StreamGrant: Sendable {
     public var payload: Payload
     /// Whether a client that names no beginning gets all that is stored first, and not only what is new.
     public var beginsWithAll: Bool
+    /// Who it is for, as operators see it; nil: nobody who is known.
+    public var user: String?
     /// When the stream ends, by the wall clock, and the client may ask anew; nil: never.
     public var expiresAt: Timestamp?
     /// Ends the stream at once; nil where nothing does.
@@ -44,11 +54,12 @@ public struct StreamGrant: Sendable {
         groups: [GroupName],
         payload: Payload = .data,
         beginsWithAll: Bool = false,
+        user: String? = nil,
         expiresAt: Timestamp? = nil,
         end: StreamEnd? = nil,
         held: (any AnyObject & Sendable)? = nil
     ) {
-        (self.groups, self.payload, self.beginsWithAll) = (groups, payload, beginsWithAll)
+        (self.groups, self.payload, self.beginsWithAll, self.user) = (groups, payload, beginsWithAll, user)
         (self.expiresAt, self.end, self.held) = (expiresAt, end, held)
     }
 }

@@ -15,7 +15,7 @@ extension ConnectionHandler {
     }
 
     func openStream(_ request: IncomingRequest, _ grant: StreamGrant?, _ context: ChannelHandlerContext) {
-        let stream: Subscriber.Request
+        var stream: Subscriber.Request
         do throws(Problem) {
             stream = try Subscriber.Request(
                 request,
@@ -27,6 +27,7 @@ extension ConnectionHandler {
         } catch {
             return respond(error.answer)
         }
+        stream.origin.client = services.shard.shared.strangers.proxies.client(request.head.headers, peer: arrival.peer)
         guard request.head.method != .HEAD else {
             return respond(Answer(status: .ok, headers: StreamHead.fields))
         }
@@ -96,6 +97,7 @@ extension ConnectionHandler: SubscriberConnection {
     var isWritable: Bool { context?.channel.isWritable ?? false }
     var waitingBytes: Int { context.map { wire.waitingBytes($0) } ?? 0 }
     var peerSilence: PeerSilence { context.map { PeerSilence(of: $0.channel) } ?? .none }
+    var remoteAddress: SocketAddress? { context?.channel.remoteAddress }
     var client: ReadClient { context.map { ReadClient($0.channel) } ?? .current }
 
     func send(_ frame: ByteBuffer) {

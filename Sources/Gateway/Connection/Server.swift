@@ -15,6 +15,7 @@ struct Server: Sendable {
     private let group: MultiThreadedEventLoopGroup
     private let loops: [NIOLoopBound<ConnectionServices>]
     private let readiness: Readiness
+    private let openStreams: OpenStreams
     private let open: OpenCount
     private let outside: OutsideWork
     private let logger: Logger
@@ -34,6 +35,7 @@ struct Server: Sendable {
         terms: AccessTerms,
         keys: AccessKeys?,
         readiness: Readiness,
+        openStreams: OpenStreams,
         responder: any HTTPResponder<GatewayContext>,
         pipeline: (Arrival.Entrance) -> ConnectionPipeline,
         logger: Logger
@@ -91,6 +93,7 @@ struct Server: Sendable {
             }
             for loop in loops { startTimers(of: loop, configuration) }
             readiness.start(loops.map(\.eventLoop))
+            openStreams.begin(loops, shared.outside)
             FreedMemory.watch(shared, on: group.next())
             return Server(
                 port: socket.port,
@@ -100,6 +103,7 @@ struct Server: Sendable {
                 group: group,
                 loops: loops,
                 readiness: readiness,
+                openStreams: openStreams,
                 open: open,
                 outside: shared.outside,
                 logger: logger
@@ -138,6 +142,7 @@ struct Server: Sendable {
 
     func stop(grace: TimeAmount) async {
         readiness.stop()
+        openStreams.stop()
         for listener in listeners {
             await AcceptedConnections.settle(listener.channel, loops.map(\.eventLoop))
             try? await listener.channel.close()

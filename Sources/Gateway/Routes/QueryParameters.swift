@@ -31,6 +31,7 @@ struct QueryParameters: Sendable {
     )
     static let history = QueryParameters("after", "before", "since", "limit", later: ["wait"])
     static let groups = QueryParameters("prefix", "after", "limit")
+    static let connections = QueryParameters("after", "limit")
     static let publish = QueryParameters("event", "ttl", "persist")
     static let batch = QueryParameters("persist")
     static let none = QueryParameters()

@@ -72,10 +72,13 @@ struct RouterBridge {
             return nil
         }
         let (head, isSecure, logger, client) = (request.head, request.isSecure, logger, ReadClient(channel))
+        let administrator = request.principal.administrator
         let work: @Sendable () async -> Void = {
             let grant: Result<StreamGrant, Problem> = await ReadClient.$current.withValue(client) {
                 do {
-                    return .success(try await route.grant(HTTPRequest(head, secure: isSecure, splitCookie: false)))
+                    return .success(
+                        try await route.grant(HTTPRequest(head, secure: isSecure, splitCookie: false), administrator)
+                    )
                 } catch {
                     return .failure(Self.problem(error, head, logger))
                 }

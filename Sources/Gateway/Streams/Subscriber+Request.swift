@@ -12,6 +12,7 @@ extension Subscriber {
         let requested: String
         /// What it may follow, and how long.
         let grant: StreamGrant
+        var origin = StreamOrigin()
     }
 }
 
@@ -70,6 +71,7 @@ extension Subscriber.Request {
             topics: Set(self.grant.groups).sorted().map(Topic.group),
             style: StreamStyle(format: self.grant.format, framing: framing)
         )
+        origin = StreamOrigin(user: grant.map(\.user) ?? request.principal.token?.user, since: now)
     }
 
     /// The groups, each of them once. A right that lacks comes before anything else that is wrong.

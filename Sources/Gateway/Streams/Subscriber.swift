@@ -4,11 +4,11 @@ import NIOCore
 /// A client that follows groups: a cursor in the log, a place in a feed, the health of its client. It carries out what its
 /// ``StreamCursor`` decides, and knows nothing of how its connection works. It has no task and no queue of its own.
 final class Subscriber {
-    private let request: Request
-    private let shard: Shard
-    private var cursor: StreamCursor
+    let request: Request
+    let shard: Shard
+    private(set) var cursor: StreamCursor
     /// Nil before it begins, and when it is closed.
-    private var connection: (any SubscriberConnection)?
+    private(set) var connection: (any SubscriberConnection)?
     private var lastWrite: NIODeadline
     /// Kept from the channel's events: asking the channel costs as much as a tenth of a delivery.
     private var isWritable = true

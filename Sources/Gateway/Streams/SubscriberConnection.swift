@@ -10,6 +10,8 @@ protocol SubscriberConnection: AnyObject {
     var waitingBytes: Int { get }
     /// What the system knows of the client's acknowledgements.
     var peerSilence: PeerSilence { get }
+    /// Where it comes from; nil where that is not known.
+    var remoteAddress: SocketAddress? { get }
     /// For whom the store is read.
     var client: ReadClient { get }
 
@@ -19,4 +21,8 @@ protocol SubscriberConnection: AnyObject {
     func finish(_ last: ByteBuffer)
     /// Closes the connection, whatever the client has taken.
     func close()
+}
+
+extension SubscriberConnection {
+    var remoteAddress: SocketAddress? { nil }
 }

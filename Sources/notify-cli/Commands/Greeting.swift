@@ -37,7 +37,7 @@ struct Greeting {
         return """
             Notify listens on \(served.sentence)
             \(kept)
-            \(chat.map { "\n\($0.greeting(url))\n" } ?? "")
+            \(chat.map { "\n\($0.greeting(url))\n" } ?? "\nChat and admin:    off; --admin serves the admin\n")
             Follow a group:    \(curl) -N \(url)/groups/my-group/events
             Publish to it:     \(curl) -d 'data=hello' \(url)/groups/my-group/messages
 

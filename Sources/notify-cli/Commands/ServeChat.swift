@@ -6,8 +6,17 @@ import Hummingbird
 
 /// The options of the chat that `serve` shows on its pages.
 struct ServeChat: ParsableArguments {
-    @Flag(help: "Serve no chat, no lobby and no admin. NOTIFY_NO_CHAT.")
+    @Flag(help: "Serve no chat and no lobby, and no admin without --admin. NOTIFY_NO_CHAT.")
     var noChat = false
+
+    @Flag(
+        help: ArgumentHelp(
+            "Serve the admin also without the chat. NOTIFY_ADMIN.",
+            discussion:
+                "On a public address it needs --admin-password, or keys: a token with the right 'admin' opens it."
+        )
+    )
+    var admin = false
 
     @Option(
         help: ArgumentHelp(
@@ -20,10 +29,12 @@ struct ServeChat: ParsableArguments {
     @Option(help: "How long somebody stays signed in to the chat (default: 14d). NOTIFY_SESSION_LIFETIME.")
     var sessionLifetime: String?
 
-    /// Nil where there is to be no chat: by option, or since the server is not on loopback and nobody has asked for one.
+    /// Nil where there is to be neither chat nor admin: by option, or since the server is not on loopback and nobody has asked
+    /// for them.
     func configuration(_ settings: Settings, _ gateway: GatewayConfiguration) throws -> ChatConfiguration? {
         let isLoopback = GatewayConfiguration.isLoopback(gateway.host)
         let isOff = try settings.bool(.noChat, option: noChat ? true : nil, default: !isLoopback)
+        let isAsked = try settings.bool(.admin, option: admin ? true : nil, default: !isOff)
         var configuration = ChatConfiguration()
         settings.declare(.adminPassword, absent: isLoopback ? "made at the first start" : "none")
         configuration.adminPassword = try settings.string(.adminPassword, option: adminPassword)
@@ -31,6 +42,14 @@ struct ServeChat: ParsableArguments {
             throw UsageError("--admin-password is empty: leave it out, and one is made.")
         }
         configuration.generatesAdminPassword = isLoopback
+        configuration.takesTokens = gateway.access.hasKeys
+        configuration.servesChat = !isOff
+        configuration.servesAdmin = isAsked
+        guard isLoopback || !isOff || !isAsked || configuration.adminPassword != nil || configuration.takesTokens else {
+            throw UsageError(
+                "--admin on a public address needs a way in: --admin-password, or keys such as --api-keys."
+            )
+        }
         configuration.origins = gateway.allowedOrigins
         configuration.sessionLifetime = try settings.duration(
             .sessionLifetime,
@@ -40,7 +59,7 @@ struct ServeChat: ParsableArguments {
         guard configuration.sessionLifetime >= .seconds(1) else {
             throw UsageError("--session-lifetime must be at least 1s.")
         }
-        return isOff ? nil : configuration
+        return isOff && !isAsked ? nil : configuration
     }
 }
 
@@ -49,7 +68,7 @@ extension Chat {
     func greeting(_ url: String) -> String {
         let password = newAdminPassword.map { "  (password: \($0), shown only this time)" } ?? ""
         return """
-            Chat:              \(url)/
+            \(hasChat ? "Chat:              \(url)/" : "Chat:              off")
             \(hasAdmin ? "Admin:             \(url)/admin/\(password)" : "Admin:             off; --admin-password turns it on")
             """
     }

@@ -128,6 +128,7 @@ struct ServeCommand: AsyncParsableCommand {
             streams: chat?.streams ?? [],
             reserved: Chat.reservedGroups,
             counters: chat?.counters ?? Counters(),
+            openStreams: chat?.openStreams ?? OpenStreams(),
             logger: logger,
             socket: socket,
             keys: plan.keys,

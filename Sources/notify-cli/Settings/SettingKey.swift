@@ -39,6 +39,7 @@ extension SettingKey {
     static let retain = SettingKey("retain")
     static let logLevel = SettingKey("log-level")
     static let noChat = SettingKey("no-chat")
+    static let admin = SettingKey("admin")
     static let adminPassword = SettingKey("admin-password")
     static let sessionLifetime = SettingKey("session-lifetime")
     // Access
@@ -81,7 +82,7 @@ extension SettingKey {
     static let all =
         [
             host, port, tlsCertificate, tlsKey, h2c, unixSocket, operationsPort, insecure, allowHost, allowOrigin,
-            database, durability, retain, logLevel, noChat, adminPassword,
+            database, durability, retain, logLevel, noChat, admin, adminPassword,
             sessionLifetime, jwtKey, jwksURL, apiKeys, jwtIssuer, jwtAudience, jwtLeeway, jwtMaxLifetime, tokenCookie,
             allowQueryToken, anonymousSubscribe, anonymousPublish, publishRate, trustedProxy, output, full, url, token,
             tokenFile, ca, group, event, data, lines, persist, ttl, idempotencyKey, since, last,

@@ -54,6 +54,7 @@ struct AccessTableTests {
         Entry("GET", "/groups/a.b/messages", "subscribe", 200),
         Entry("GET", "/groups/a.b/messages/x-1", "subscribe", 404), Entry("GET", "/groups/a.b", "subscribe", 200),
         Entry("DELETE", "/groups/a.b/messages/x-1", "delete", 404), Entry("GET", "/metrics", "admin", 200),
+        Entry("GET", "/connections", "admin", 200), Entry("DELETE", "/connections/x-1", "admin", 404),
         Entry("GET", "/healthz", nil, 200), Entry("GET", "/readyz", nil, 200), Entry("GET", "/openapi.yaml", nil, 200),
         Entry("OPTIONS", "/groups/a.b/messages", nil, 204),
         Entry("OPTIONS", "*", nil, 204),
@@ -130,7 +131,7 @@ struct AccessTableTests {
             for path in [
                 "/groups", "/groups/{group}", "/groups/{group}/events", "/groups/{group}/messages",
                 "/groups/{group}/messages/{id}", "/messages", "/events", "/metrics", "/healthz", "/readyz",
-                "/openapi.yaml",
+                "/openapi.yaml", "/connections", "/connections/{id}",
             ] {
                 let known = server.gateway.paths.filter { $0 == path }
                 #expect(!known.isEmpty, "\(path)")

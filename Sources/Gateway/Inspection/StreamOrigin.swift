@@ -1,0 +1,16 @@
+import Broker
+
+/// Who a stream is for, and since when.
+struct StreamOrigin: Sendable {
+    /// The user of its token, or whom an application names; nil: nobody who is known.
+    var user: String?
+    /// Where its client is, as a trusted proxy says or as somebody had to ask; nil: where its connection comes from.
+    var client: AddressBytes?
+    /// By the wall clock.
+    var since = Timestamp(milliseconds: 0)
+}
+
+extension StreamStyle {
+    /// In which clothes the stream comes.
+    var transport: OpenStream.Transport { .eventStream }
+}
