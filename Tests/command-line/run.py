@@ -377,6 +377,27 @@ def serve_takes_its_settings_from_a_file(binary, folder):
 
 
 @test
+def the_log_is_json_where_it_is_asked_for(binary, folder):
+    options = ["--log-format", "json", "--log-level", "debug", "--no-chat"]
+    server = Server(binary, folder / "notify.sqlite", options=options).start()
+    try:
+        server.publish("hello", group="orders")
+        server.stop()
+    finally:
+        server.end()
+    server.reader.join(PATIENCE)
+    lines = [json.loads(line) for line in server.log if line.startswith("{")]
+    assert all({"time", "level", "message", "logger"} <= line.keys() for line in lines), lines
+    answered = [line for line in lines if line["message"] == "A request was answered"]
+    assert [(line["method"], line["path"], line["status"]) for line in answered] == [
+        ("POST", "/groups/orders/messages", 201)
+    ], lines
+    # Whatever is no JSON is the greeting.
+    assert not any(" debug " in line or " notice " in line for line in server.log if not line.startswith("{")), server.log
+    refused(binary, 64, "use text or json", "serve", "--log-format", "xml")
+
+
+@test
 def a_database_has_one_server(binary, folder):
     server = Server(binary, folder / "notify.sqlite").start()
     try:

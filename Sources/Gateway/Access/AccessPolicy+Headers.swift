@@ -25,7 +25,7 @@ extension AccessPolicy {
         ]
     }
 
-    private static let exposed = "location, retry-after, www-authenticate"
+    private static let exposed = "location, retry-after, www-authenticate, x-request-id"
 
     /// The answer to `OPTIONS`: to a preflight too, beside ``headers(for:vary:)``.
     ///

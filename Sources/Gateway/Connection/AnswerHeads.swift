@@ -17,12 +17,18 @@ struct AnswerHeads {
     }
 
     /// The head of a stream.
-    func streamHead(answering request: HTTPRequestHead, on wire: Wire) -> ResponseHead {
-        StreamHead.make(on: wire, date: date.value, extraHeaders: access.headers(for: request))
+    func streamHead(answering request: HTTPRequestHead, _ id: RequestID, on wire: Wire) -> ResponseHead {
+        StreamHead.make(on: wire, date: date.value, id: id, extraHeaders: access.headers(for: request))
     }
 
     /// The head of an answer, with room for its body.
-    func head(of answer: Answer, to request: HTTPRequestHead, on wire: Wire, keepsAlive: Bool) -> ResponseHead {
+    func head(
+        of answer: Answer,
+        to request: HTTPRequestHead,
+        _ id: RequestID,
+        on wire: Wire,
+        keepsAlive: Bool
+    ) -> ResponseHead {
         var head = ResponseHead(answer.status, for: wire.version, bodyBytes: answer.body.readableBytes)
         var (hasLength, hasCacheRule, hasTypeRule) = (false, false, false)
         for field in answer.headers {
@@ -48,6 +54,7 @@ struct AnswerHeads {
             head.add("Content-Length", "\(answer.body.readableBytes)")
         }
         head.add("Date", date.value)
+        head.add(id)
         if access.variesByOrigin {
             let fields = access.headers(for: request, vary: answer.headers[values: .vary])
             for (name, value) in fields { head.add(name, value) }

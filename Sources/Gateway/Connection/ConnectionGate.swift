@@ -95,6 +95,7 @@ final class ConnectionGate: ChannelInboundHandler, RemovableChannelHandler, Open
         let answer = Problem(.badRequest, "This port speaks HTTPS: begin the address with https://.").answer
         var bytes = ByteBuffer()
         bytes.writeString("HTTP/1.1 400 Bad Request\r\nContent-Type: application/problem+json\r\n")
+        bytes.writeString("\(RequestID.field): \(services.makeID())\r\n")
         bytes.writeString("Content-Length: \(answer.body.readableBytes)\r\nConnection: close\r\n\r\n")
         bytes.writeImmutableBuffer(answer.body)
         let this = NIOLoopBound(self, eventLoop: context.eventLoop)

@@ -130,12 +130,14 @@ extension ConnectionHandler {
 
     func respond(_ answer: Answer) {
         guard let request = loop.beingAnswered, let context else { return }
-        if let rejection = answer.rejection { services.counters.rejections.add(1, rejection) }
+        // What is no request has none.
+        let mark = mark ?? RequestMark(id: services.makeID(), began: .now())
+        note(answer, to: request, mark)
         var ending = loop.ending(after: answer.status)
         // A stream of HTTP/2 need not linger: it tells the client to stop sending.
         let stops = ending == .lingers && wire.version == .http2
         if stops { ending = .closes }
-        var head = services.heads.head(of: answer, to: request, on: wire, keepsAlive: ending == .goesOn)
+        var head = services.heads.head(of: answer, to: request, mark.id, on: wire, keepsAlive: ending == .goesOn)
         let body = request.method == .HEAD ? nil : answer.body
         let written = answer.held == nil && ending == .goesOn ? nil : context.eventLoop.makePromise(of: Void.self)
         if let held = answer.held { written?.futureResult.whenComplete { _ in withExtendedLifetime(held) {} } }
@@ -143,6 +145,7 @@ extension ConnectionHandler {
         sender.write(&head, body, context, written)
         let isFull = ending == .goesOn && wire.waitingBytes(context) > Self.unreadBytes
         loop.answered(ending, isFull: isFull, now: .now())
+        self.mark = nil
         let isolated = written?.futureResult.assumeIsolated()
         switch ending {
         case .goesOn:

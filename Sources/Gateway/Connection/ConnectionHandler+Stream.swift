@@ -41,7 +41,11 @@ extension ConnectionHandler {
     /// The response is a stream from now on, and has no end that the client could wait for: its connection reads no more
     /// requests, and needs nothing that reads them.
     private func begin(_ subscriber: Subscriber, answering head: HTTPRequestHead, _ context: ChannelHandlerContext) {
-        wire.beginStream(services.heads.streamHead(answering: head, on: wire))
+        let mark = mark ?? RequestMark(id: services.makeID(), began: .now())
+        wire.beginStream(services.heads.streamHead(answering: head, mark.id, on: wire))
+        if services.requestLog.hasRequests {
+            services.requestLog.answered(subject(head, mark), .ok, bytes: 0)
+        }
         loop.beganStream()
         self.subscriber = subscriber
         services.connections.remove(self)
@@ -67,6 +71,10 @@ extension ConnectionHandler {
 
     func endStream() {
         wire.detach()
+        if subscriber != nil, let mark, services.requestLog.hasRequests {
+            services.requestLog.streamEnded(subject(nil, mark))
+        }
+        mark = nil
         subscriber?.connectionClosed()
         subscriber = nil
         streamSeat = nil

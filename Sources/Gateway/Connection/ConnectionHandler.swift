@@ -30,6 +30,8 @@ final class ConnectionHandler: ChannelDuplexHandler, OpenConnection {
     /// The task of a request that only reads, or asks for a stream.
     var reading: Task<Void, Never>?
     let arrival: Arrival
+    /// The request that is being answered, or the stream.
+    var mark: RequestMark?
 
     /// - Parameter bottom: Of HTTP/1: stands below the decoder, above whatever secures the transport.
     init(services: ConnectionServices, wire: Wire, bottom: RequestLinePeek?, arrival: Arrival) {
@@ -63,6 +65,9 @@ final class ConnectionHandler: ChannelDuplexHandler, OpenConnection {
     }
 
     func channelInactive(context: ChannelHandlerContext) {
+        if let mark, subscriber == nil, services.requestLog.hasRequests {
+            services.requestLog.abandoned(subject(loop.beingAnswered, mark))
+        }
         endStream()
         loop.closed()
         // Nobody waits for the answer: the store is not read for it.
@@ -186,10 +191,12 @@ final class ConnectionHandler: ChannelDuplexHandler, OpenConnection {
         if wire.version != .http2 { wire.version = head.usesHTTP11 ? .http1_1 : .http1_0 }
         let isRefused = arrival.isExcessOfAddress || (arrival.isExcess && services.admission.isOverLimit)
         if isRefused { loop.closeAfterThis() }
+        let now = NIODeadline.now()
+        mark = RequestMark(id: services.id(of: head, from: arrival.peer), began: now)
         let request = services.admission.admit(head, arrival, isExcess: isRefused)
         guard let old = request.principal.unknownTo, let context, let keys = services.admission.authenticator.keys
         else {
-            return admitted(request)
+            return admitted(request, now)
         }
         // Somebody waits for a set of keys at an address, for whom it may be asked again.
         let this = NIOLoopBound((handler: self, request: request, head: head), eventLoop: context.eventLoop)
@@ -199,14 +206,17 @@ final class ConnectionHandler: ChannelDuplexHandler, OpenConnection {
                 let (handler, request, head) = this.value
                 handler.admitted(
                     isChanged
-                        ? handler.services.admission.admit(head, handler.arrival, isExcess: isRefused) : request
+                        ? handler.services.admission.admit(head, handler.arrival, isExcess: isRefused) : request,
+                    .now()
                 )
                 handler.goOn()
             }
         }
     }
 
-    private func admitted(_ request: IncomingRequest) {
-        if let action = loop.admitted(request, now: .now()) { perform(action) }
+    private func admitted(_ request: IncomingRequest, _ now: NIODeadline) {
+        request.id = mark?.id
+        if services.requestLog.hasNotices { mark?.user = request.principal.token?.name }
+        if let action = loop.admitted(request, now: now) { perform(action) }
     }
 }

@@ -2,6 +2,7 @@ import Broker
 import Hummingbird
 import Logging
 import NIOCore
+import NIOHTTP1
 
 /// What the connections of one event loop share.
 ///
@@ -15,15 +16,20 @@ final class ConnectionServices {
     private(set) var heads: AnswerHeads
     let connections = OpenConnections()
     let lag: LoopLag
+    let requestLog: RequestLog
+    private var ids: RequestIDs
 
     init(
         limits: GatewayLimits,
         access: AccessPolicy,
         authenticator: Authenticator,
         shard: Shard,
+        ids: RequestIDs,
         responder: any HTTPResponder<GatewayContext>,
         logger: Logger
     ) {
+        self.ids = ids
+        requestLog = RequestLog(logger, shard.shared.logQuota)
         (self.limits, self.shard, self.logger) = (limits, shard, logger)
         admission = Admission(
             limits: limits,
@@ -41,6 +47,20 @@ final class ConnectionServices {
     var log: MessageLog { shard.log }
     var counters: Counters { shard.counters }
 
+    /// What a request, or something that is none, is called.
+    func makeID() -> RequestID { ids.make() }
+
+    /// What a request is called: as a trusted proxy has called it, else by a name of our own.
+    func id(of head: HTTPRequestHead, from peer: AddressBytes?) -> RequestID {
+        let proxies = shard.shared.strangers.proxies
+        if !proxies.isEmpty, proxies.trust(peer), case let names = head.headers["x-request-id"], names.count == 1,
+            let id = RequestID(given: names[0])
+        {
+            return id
+        }
+        return ids.make()
+    }
+
     /// Other origins are allowed from now on.
     func change(to access: AccessPolicy) {
         admission.access = access
@@ -51,6 +71,7 @@ final class ConnectionServices {
     func tick(_ now: NIODeadline) {
         counters.loopLags.observe(lag.called(at: now))
         heads.refresh()
+        requestLog.tick(now)
         connections.forEach { $0.tick(now) }
     }
 }

@@ -18,6 +18,8 @@ final class IncomingRequest {
     var access: GroupAccess { principal.access(for: route?.need ?? .nothing) }
     /// Of a message that is published, and nil otherwise.
     let bodyKind: PublishRequest.BodyKind?
+    /// By which the logs know it; nil before it is admitted.
+    var id: RequestID?
     /// Why it will be refused; its body is not looked at.
     var problem: Problem?
     private(set) var body = ByteBuffer()

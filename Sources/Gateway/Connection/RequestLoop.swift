@@ -180,8 +180,13 @@ struct RequestLoop {
         return .closeWhenSent
     }
 
+    /// Of the request whose body is awaited.
+    private var receivedHead: HTTPRequestHead? {
+        if case .receiving(let request) = state { request.head } else { nil }
+    }
+
     private mutating func refuse(_ problem: Problem, _ head: HTTPRequestHead?) -> Action {
-        let head = head ?? HTTPRequestHead(version: .http1_1, method: .GET, uri: "/")
+        let head = head ?? receivedHead ?? HTTPRequestHead(version: .http1_1, method: .GET, uri: "/")
         state = .responding(Responding(head: head, isRefusal: true))
         isClosing = true
         waiting = []

@@ -49,14 +49,16 @@ struct Server: Sendable {
         }
         let group = MultiThreadedEventLoopGroup(numberOfThreads: count)
         var loops: [NIOLoopBound<ConnectionServices>] = []
+        let streamSettings = configuration.streamSettings(loops: count)
+        let process = streamSettings.random(0...Int(UInt32.max))
         do {
-            for eventLoop in group.makeIterator() {
+            for (number, eventLoop) in group.makeIterator().enumerated() {
                 loops.append(
                     try await eventLoop.submit {
                         let shard = Shard(
                             eventLoop: eventLoop,
                             log: log,
-                            settings: configuration.streamSettings(loops: count),
+                            settings: streamSettings,
                             shared: shared,
                             logger: logger
                         )
@@ -72,6 +74,7 @@ struct Server: Sendable {
                             access: access,
                             authenticator: authenticator,
                             shard: shard,
+                            ids: RequestIDs(process: process, loop: number),
                             responder: responder,
                             logger: logger
                         )

@@ -27,11 +27,12 @@ struct RouterBridge {
         context.principal = request.principal
         context.held = BudgetShare(of: shared.answers.budget)
         let (head, body, memory, routed) = (request.head, request.body, request.memory, context)
+        let id = request.id
         let isSecure = request.isSecure
         let client = ReadClient(channel)
         let work: @Sendable () async -> Void = {
             await ReadClient.$current.withValue(client) {
-                let answer = await Self.answer(head, isSecure: isSecure, body, routed, responder)
+                let answer = await Self.answer(head, id, isSecure: isSecure, body, routed, responder)
                 withExtendedLifetime(memory) {}
                 if !Task.isCancelled { complete(answer) }
             }
@@ -41,6 +42,7 @@ struct RouterBridge {
 
     private static func answer(
         _ head: HTTPRequestHead,
+        _ id: RequestID?,
         isSecure: Bool,
         _ body: ByteBuffer,
         _ context: GatewayContext,
@@ -55,7 +57,7 @@ struct RouterBridge {
             answer.held = context.held
             return answer
         } catch {
-            return problem(error, head, context.logger).answer
+            return problem(error, head, id, context.logger).answer
         }
     }
 
@@ -71,6 +73,7 @@ struct RouterBridge {
             complete(.failure(Problem(.notFound, "There is no stream here.")))
             return nil
         }
+        let id = request.id
         let (head, isSecure, logger, client) = (request.head, request.isSecure, logger, ReadClient(channel))
         let administrator = request.principal.administrator
         let work: @Sendable () async -> Void = {
@@ -80,7 +83,7 @@ struct RouterBridge {
                         try await route.grant(HTTPRequest(head, secure: isSecure, splitCookie: false), administrator)
                     )
                 } catch {
-                    return .failure(Self.problem(error, head, logger))
+                    return .failure(Self.problem(error, head, id, logger))
                 }
             }
             if !Task.isCancelled { complete(grant) }
@@ -88,14 +91,19 @@ struct RouterBridge {
         return shared.outside.run(work)
     }
 
-    private static func problem(_ error: any Error, _ head: HTTPRequestHead, _ logger: Logger) -> Problem {
+    private static func problem(
+        _ error: any Error,
+        _ head: HTTPRequestHead,
+        _ id: RequestID?,
+        _ logger: Logger
+    ) -> Problem {
         let problem = Problem(error)
         if problem.status == .internalServerError {
             logger.error(
                 "A request failed",
                 metadata: [
                     "method": "\(head.method)", "path": "\(String(RequestTarget(head.uri).path).quotedForPeople)",
-                    "error": "\(error)",
+                    "error": "\(error)", "id": "\(id?.description ?? "")",
                 ]
             )
         }

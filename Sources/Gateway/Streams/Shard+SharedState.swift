@@ -5,6 +5,7 @@ extension Shard {
         let subscribers = SubscriberCounts()
         let outside = OutsideWork()
         let lags = LoopLags()
+        let logQuota = RequestLog.Quota()
         /// The bodies of all requests.
         var bodies = MemoryBudget(limit: .max)
         var answers = LargeAnswers(limit: .max)

@@ -153,6 +153,7 @@ final class Subscriber {
         feed?.removeLive(self)
         shard.counters.liveStreams.add(-1)
         shard.counters.fellBehind.add(1)
+        connection?.note(.fellBehind)
     }
 
     private func write(_ frame: ByteBuffer) {
@@ -273,14 +274,21 @@ final class Subscriber {
             // Nothing was written after its end.
             guard now - lastWrite > shard.settings.endTimeout else { return waiting }
             shard.counters.stalled.add(1)
+            connection.note(.stalled)
         case .fine(let waiting):
             if waiting == 0, !cursor.isOpening, now - lastWrite >= shard.settings.silence {
                 write(feedKey.style.frame(ByteBuffer(string: ":\n\n")))
             }
             return waiting
-        case .gone: shard.counters.gonePeers.add(1)
-        case .stalled: shard.counters.stalled.add(1)
-        case .pinsTooMuch: shard.counters.pinnedTooMuch.add(1)
+        case .gone:
+            shard.counters.gonePeers.add(1)
+            connection.note(.gone)
+        case .stalled:
+            shard.counters.stalled.add(1)
+            connection.note(.stalled)
+        case .pinsTooMuch:
+            shard.counters.pinnedTooMuch.add(1)
+            connection.note(.pinned)
         }
         connection.close()
         return 0

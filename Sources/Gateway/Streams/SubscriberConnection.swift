@@ -21,8 +21,11 @@ protocol SubscriberConnection: AnyObject {
     func finish(_ last: ByteBuffer)
     /// Closes the connection, whatever the client has taken.
     func close()
+    /// The client does not keep up: whoever runs the server may want to know whose it is.
+    func note(_ reader: SlowReader)
 }
 
 extension SubscriberConnection {
     var remoteAddress: SocketAddress? { nil }
+    func note(_ reader: SlowReader) {}
 }

@@ -40,6 +40,23 @@ struct ResponseHead {
         written.writeStaticString("\r\n")
     }
 
+    /// By bytes, without making text of them: this is on the way of every answer.
+    mutating func add(_ id: RequestID) {
+        guard part == nil else {
+            part?.headers.add(name: RequestID.field.lowercased(), value: "\(id)")
+            return
+        }
+        written.writeStaticString("X-Request-Id: ")
+        switch id {
+        case .given(let text):
+            written.writeString(text)
+        case .made(let prefix, let number):
+            written.writeString(prefix)
+            written.writeHexadecimal(number)
+        }
+        written.writeStaticString("\r\n")
+    }
+
     /// The whole head as bytes, of which nobody else holds a copy, so that a body can be added to them. To be taken once,
     /// and where there is no ``part``.
     mutating func takeBytes() -> ByteBuffer {
@@ -47,5 +64,17 @@ struct ResponseHead {
         swap(&bytes, &written)
         bytes.writeStaticString("\r\n")
         return bytes
+    }
+}
+
+extension ByteBuffer {
+    /// As `String(number, radix: 16)` has it.
+    mutating func writeHexadecimal(_ number: UInt64) {
+        var shift = max(0, 63 - number.leadingZeroBitCount) / 4 * 4
+        while shift >= 0 {
+            let digit = UInt8(truncatingIfNeeded: number >> UInt64(shift)) & 0xF
+            writeInteger(digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "a") + digit - 10)
+            shift -= 4
+        }
     }
 }

@@ -10,10 +10,11 @@ enum StreamHead {
         .xContentTypeOptions: "nosniff",
     ]
 
-    static func make(on wire: Wire, date: String, extraHeaders: [(String, String)]) -> ResponseHead {
+    static func make(on wire: Wire, date: String, id: RequestID, extraHeaders: [(String, String)]) -> ResponseHead {
         var head = ResponseHead(.ok, for: wire.version, bodyBytes: 0)
         for field in fields { head.add(field.name.rawName, field.value) }
         head.add("Date", date)
+        head.add(id)
         wire.addStreaming(to: &head)
         for (name, value) in extraHeaders { head.add(name, value) }
         return head

@@ -41,6 +41,7 @@ struct ServeCommand: AsyncParsableCommand {
             let logger = Logger(label: "notify")
             var plan = try await options.plan(settings, logger, handedOver)
             SharedLogLevel.set(plan.logLevel)
+            SharedLogFormat.set(plan.logFormat)
             OpenFiles.bound(&plan.gateway, logger)
             let signals = await ServeSignals.trap(logger)
             // Before the database and the admin's password are made: a start that is refused leaves nothing behind.

@@ -99,6 +99,9 @@ struct ServeLimits: ParsableArguments {
     @Option(help: "trace, debug, info, notice, warning, error or critical (default: notice). NOTIFY_LOG_LEVEL.")
     var logLevel: String?
 
+    @Option(help: "'text' for people, 'json' for programs, one object a line (default: text). NOTIFY_LOG_FORMAT.")
+    var logFormat: String?
+
     func gatewayConfiguration(_ settings: Settings) throws -> GatewayConfiguration {
         var configuration = GatewayConfiguration()
         let given: [(Setting<GatewayConfiguration>, String?)] = [
@@ -143,6 +146,12 @@ struct ServeLimits: ParsableArguments {
 }
 
 extension Settings {
+    func logFormat(option: String?) throws -> LogFormat {
+        declare(.logFormat, default: LogFormat.text.rawValue)
+        let names = LogFormat.allCases.map(\.rawValue).joined(separator: " or ")
+        return try value(.logFormat, option: option, "use \(names)") { LogFormat(rawValue: $0) } ?? .text
+    }
+
     func logLevel(option: String?) throws -> Logger.Level {
         declare(.logLevel, default: Logger.Level.notice.rawValue)
         let names = Logger.Level.allCases.map(\.rawValue).joined(separator: ", ")

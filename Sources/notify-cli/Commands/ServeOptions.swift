@@ -27,6 +27,7 @@ struct ServeOptions: ParsableArguments {
         readsKeys: Bool = true
     ) async throws -> ServePlan {
         let logLevel = try settings.logLevel(option: limits.logLevel)
+        let logFormat = try settings.logFormat(option: limits.logFormat)
         var gateway = try limits.gatewayConfiguration(settings)
         try listening.apply(to: &gateway, settings)
         if let handedOver { (gateway.host, gateway.port) = (handedOver.host, handedOver.port) }
@@ -36,6 +37,7 @@ struct ServeOptions: ParsableArguments {
         try SQLiteMessageStore.checkPath(path)
         return ServePlan(
             logLevel: logLevel,
+            logFormat: logFormat,
             gateway: gateway,
             keys: readsKeys && gateway.access.hasKeys ? try await AccessKeys(gateway.access, logger: logger) : nil,
             log: try limits.logConfiguration(settings),
@@ -50,6 +52,7 @@ struct ServeOptions: ParsableArguments {
 /// What a server is to be: all that was asked for, checked.
 struct ServePlan {
     let logLevel: Logger.Level
+    let logFormat: LogFormat
     var gateway: GatewayConfiguration
     /// Nil where there are none, and everybody may do everything; and where they were not to be read.
     let keys: AccessKeys?

@@ -1,3 +1,4 @@
+import Broker
 import Logging
 import Synchronization
 
@@ -11,14 +12,15 @@ enum SharedLogLevel {
         level.withLock { $0 = new }
     }
 
-    /// Logs to standard error.
+    /// Logs to standard error, in the format of ``SharedLogFormat``.
     static func handler(label: String) -> any LogHandler {
         var inner = StreamLogHandler.standardError(label: label)
         inner.logLevel = .trace
-        return Handler(inner: inner)
+        return Handler(label: label, inner: inner)
     }
 
     private struct Handler: LogHandler {
+        let label: String
         var inner: StreamLogHandler
 
         var logLevel: Logger.Level {
@@ -31,13 +33,27 @@ enum SharedLogLevel {
             set { inner.metadata = newValue }
         }
 
+        var metadataProvider: Logger.MetadataProvider? {
+            get { inner.metadataProvider }
+            set { inner.metadataProvider = newValue }
+        }
+
         subscript(metadataKey key: String) -> Logger.Metadata.Value? {
             get { inner[metadataKey: key] }
             set { inner[metadataKey: key] = newValue }
         }
 
         func log(event: LogEvent) {
-            inner.log(event: event)
+            switch SharedLogFormat.current {
+            case .text: inner.log(event: event)
+            case .json:
+                JSONLogLine(event, label: label, metadata: all(event), time: .now()).writeToStandardError()
+            }
+        }
+
+        /// The nearer one counts.
+        private func all(_ event: LogEvent) -> Logger.Metadata {
+            inner.metadata.merging(inner.metadataProvider?.get() ?? [:]) { $1 }.merging(event.metadata ?? [:]) { $1 }
         }
     }
 }

@@ -38,6 +38,7 @@ extension SettingKey {
     static let durability = SettingKey("durability")
     static let retain = SettingKey("retain")
     static let logLevel = SettingKey("log-level")
+    static let logFormat = SettingKey("log-format")
     static let noChat = SettingKey("no-chat")
     static let admin = SettingKey("admin")
     static let adminPassword = SettingKey("admin-password")
@@ -82,7 +83,7 @@ extension SettingKey {
     static let all =
         [
             host, port, tlsCertificate, tlsKey, h2c, unixSocket, operationsPort, insecure, allowHost, allowOrigin,
-            database, durability, retain, logLevel, noChat, admin, adminPassword,
+            database, durability, retain, logLevel, logFormat, noChat, admin, adminPassword,
             sessionLifetime, jwtKey, jwksURL, apiKeys, jwtIssuer, jwtAudience, jwtLeeway, jwtMaxLifetime, tokenCookie,
             allowQueryToken, anonymousSubscribe, anonymousPublish, publishRate, trustedProxy, output, full, url, token,
             tokenFile, ca, group, event, data, lines, persist, ttl, idempotencyKey, since, last,

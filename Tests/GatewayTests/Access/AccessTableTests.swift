@@ -2,6 +2,7 @@ import Broker
 import Foundation
 import HTTPTypes
 import Hummingbird
+import Logging
 import Testing
 
 @testable import Gateway
@@ -14,6 +15,7 @@ struct AccessTableTests {
         _ configure: (inout GatewayConfiguration) -> Void = { _ in },
         apiKeys: APIKeyFile = APIKeyFile(),
         router: Router<GatewayContext> = Router(context: GatewayContext.self),
+        logger: Logger = Logger(label: "notify"),
         _ body: (TestServer, _ folder: String) async throws -> Void
     ) async throws {
         try await StreamServer.withFolder { folder in
@@ -25,7 +27,7 @@ struct AccessTableTests {
                 configuration.access.leeway = .zero
                 configure(&configuration)
             }
-            try await TestServer.run(configure, router: router) { try await body($0, folder) }
+            try await TestServer.run(configure, router: router, logger: logger) { try await body($0, folder) }
         }
     }
 

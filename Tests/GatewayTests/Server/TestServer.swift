@@ -1,6 +1,7 @@
 import Broker
 import Gateway
 import Hummingbird
+import Logging
 import NIOCore
 import Synchronization
 import Testing
@@ -23,6 +24,7 @@ struct TestServer: Sendable {
         store: (any MessageStore)? = nil,
         router: Router<GatewayContext> = Router(context: GatewayContext.self),
         streams: [StreamRoute] = [],
+        logger: Logger = Logger(label: "notify"),
         _ body: (TestServer) async throws -> Value
     ) async throws -> Value {
         var configuration = GatewayConfiguration()
@@ -33,7 +35,13 @@ struct TestServer: Sendable {
         configure(&configuration)
         let store = try store ?? SQLiteMessageStore(path: SQLiteMessageStore.inMemoryPath)
         let log = try MessageLog(store: store, layer: InMemoryChannelLayer(), configuration: logConfiguration)
-        let gateway = try Gateway(log: log, configuration: configuration, router: router, streams: streams)
+        let gateway = try Gateway(
+            log: log,
+            configuration: configuration,
+            router: router,
+            streams: streams,
+            logger: logger
+        )
         let server = TestServer(
             gateway: gateway,
             log: log,

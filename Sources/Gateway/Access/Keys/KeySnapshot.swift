@@ -47,7 +47,12 @@ final class KeySnapshot: Sendable {
                 newAPIKeys[digest] = known
                 oldAPIKeys[digest] = nil
             } else {
-                newAPIKeys[digest] = VerifiedToken(digest: digest, rights: entry.rights, key: AccessKey())
+                newAPIKeys[digest] = VerifiedToken(
+                    digest: digest,
+                    rights: entry.rights,
+                    name: entry.name,
+                    key: AccessKey()
+                )
             }
         }
         let snapshot = KeySnapshot(entries: entries, apiKeys: newAPIKeys)

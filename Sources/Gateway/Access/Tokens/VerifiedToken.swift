@@ -10,6 +10,8 @@ final class VerifiedToken: Sendable {
     let rights: Rights
     /// The user's name (`sub`); nil for programs, and for tokens without one.
     let user: String?
+    /// As what the logs name whoever has it: the user, or the name of the API key.
+    let name: String?
     /// What is shown with the user: a JSON object.
     let info: ByteBuffer?
     /// When it ends; nil: never.
@@ -21,12 +23,14 @@ final class VerifiedToken: Sendable {
         digest: Digest,
         rights: Rights,
         user: String? = nil,
+        name: String? = nil,
         info: ByteBuffer? = nil,
         endsAt: Timestamp? = nil,
         key: AccessKey
     ) {
         self.digest = digest
         (self.rights, self.user, self.info, self.endsAt, self.key) = (rights, user, info, endsAt, key)
+        self.name = user ?? name
     }
 }
 
