@@ -149,7 +149,9 @@ public final class MessageLog: Sendable {
     /// - Throws: ``BrokerError``: `messageTooLarge`.
     public func publishUnstored(_ draft: MessageDraft) throws(BrokerError) {
         try checkSize(of: draft)
-        store.broadcast([Message(group: draft.group, event: draft.event, data: draft.data)])
+        store.broadcast([
+            Message(group: draft.group, event: draft.event, data: draft.data, trace: draft.trace)
+        ])
     }
 
     private func checkSize(of draft: MessageDraft) throws(BrokerError) {

@@ -120,6 +120,6 @@ struct PublishQueue<Reply> {
 
     /// A publish that waits holds its data and about this much beside it.
     private static func cost(of draft: MessageDraft) -> Int {
-        draft.data.readableBytes + (draft.idempotencyKey?.utf8.count ?? 0) + 256
+        draft.data.readableBytes + (draft.idempotencyKey?.utf8.count ?? 0) + (draft.trace?.bytes ?? 0) + 256
     }
 }

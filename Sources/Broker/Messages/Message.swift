@@ -24,7 +24,11 @@ public struct Message: Hashable, Sendable {
     /// it to them from this moment on; see ``isExpired(at:)``.
     public let expiresAt: Timestamp?
     /// What receivers have made of it; not part of its value.
-    public let forms = MessageForms()
+    public let forms: MessageForms
+
+    /// Of which trace its publish was a part; nil where nobody said so, and for one that was read from the store, which does
+    /// not keep it. Not part of its value.
+    public var trace: TraceContext? { forms.trace }
 
     public init(
         id: MessageID? = nil,
@@ -32,7 +36,8 @@ public struct Message: Hashable, Sendable {
         event: String = Message.defaultEvent,
         data: ByteBuffer = ByteBuffer(),
         createdAt: Timestamp = .now(),
-        expiresAt: Timestamp? = nil
+        expiresAt: Timestamp? = nil,
+        trace: TraceContext? = nil
     ) {
         self.id = id
         self.group = group
@@ -40,6 +45,7 @@ public struct Message: Hashable, Sendable {
         self.data = data
         self.createdAt = createdAt
         self.expiresAt = expiresAt
+        forms = MessageForms(trace: trace)
     }
 
     /// A message whose data is text.

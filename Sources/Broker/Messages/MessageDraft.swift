@@ -25,6 +25,8 @@ public struct MessageDraft: Sendable {
     public let idempotencyKey: String?
     /// What an application stores with the message. A store of another kind than it was made for refuses it.
     public var attachment: (any DraftAttachment)?
+    /// Of which trace the publish is a part. It goes to those who follow the group now, and is not stored.
+    public var trace: TraceContext?
 
     /// - Throws: ``BrokerError``: `invalidEvent` for an event name that is empty, over ``maximumEventLength``, reserved,
     ///   or holds CR, LF or NUL (WHATWG HTML §9.2.5: they would end the field); `invalidData` for data that is not

@@ -10,6 +10,13 @@ public final class MessageForms: Sendable {
 
     private let forms = Mutex<(ByteBuffer?, ByteBuffer?, made: Int)>((nil, nil, 0))
 
+    /// That of the message. Here, so that a message without one is no larger for it.
+    let trace: TraceContext?
+
+    init(trace: TraceContext? = nil) {
+        self.trace = trace
+    }
+
     /// How many forms were made.
     public var made: Int { forms.withLock { $0.made } }
 

@@ -32,7 +32,8 @@ struct AppendTransaction {
             event: draft.event,
             data: data ?? draft.data,
             createdAt: createdAt,
-            expiresAt: draft.ttl.map { createdAt + $0 }
+            expiresAt: draft.ttl.map { createdAt + $0 },
+            trace: draft.trace
         )
     }
 

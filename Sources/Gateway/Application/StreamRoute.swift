@@ -31,6 +31,8 @@ public struct StreamGrant: Sendable {
         case data
         /// The message as a JSON object, as with `?envelope=json`.
         case envelope
+        /// The same with the trace of its publish, as with `?envelope=json&trace=true`.
+        case tracedEnvelope
         /// What a composer makes of the message when it is encoded.
         case composed(any MessageComposer)
     }

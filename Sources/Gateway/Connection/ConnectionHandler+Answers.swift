@@ -72,9 +72,11 @@ extension ConnectionHandler {
         }
         let this = NIOLoopBound(self, eventLoop: context.eventLoop)
         let (counters, outside) = (services.counters, services.shard.shared.outside)
+        let commit = mark?.span?.beginCommit(messages: 1)
         outside.begin()
         services.log.publish(publish.draft, on: context.eventLoop) { outcome in
             outside.end()
+            commit?.end(outcome)
             if case .success = outcome { counters.countPublish(since: began) }
             this.value.respond(PublishRequest.answer(to: outcome))
         }
@@ -120,9 +122,14 @@ extension ConnectionHandler {
             now: began
         )
         let (counters, outside) = (services.counters, services.shard.shared.outside)
+        let trace = TraceContext(request.head.headers)
+        var drafts = drafts
+        if let trace { for index in drafts.indices { drafts[index].trace = trace } }
+        let commit = mark?.span?.beginCommit(messages: drafts.count)
         outside.begin()
         batch.publish(drafts, to: services.log, on: context.eventLoop) { answer in
             outside.end()
+            commit?.end(isStored: answer.status == .created)
             if answer.status == .created { counters.countPublish(since: began) }
             this.value.respond(answer)
         }

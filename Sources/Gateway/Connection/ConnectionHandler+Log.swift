@@ -7,6 +7,7 @@ import NIOHTTP1
 extension ConnectionHandler {
     /// An answer is about to be written.
     func note(_ answer: Answer, to request: HTTPRequestHead, _ mark: RequestMark) {
+        mark.span?.end(answer.status)
         let log = services.requestLog
         if let rejection = answer.rejection {
             services.counters.rejections.add(1, rejection)

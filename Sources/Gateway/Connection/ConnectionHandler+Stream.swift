@@ -51,6 +51,8 @@ extension ConnectionHandler {
         services.connections.remove(self)
         if let bottom, !stopReadingRequests(above: bottom, context) { return close() }
         subscriber.begin(on: self)
+        self.mark?.span?.end(.ok)
+        self.mark?.span = nil
         // A read that was held while an earlier request was answered: the stream must hear of the client's end.
         goOn()
     }

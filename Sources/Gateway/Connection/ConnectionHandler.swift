@@ -65,8 +65,9 @@ final class ConnectionHandler: ChannelDuplexHandler, OpenConnection {
     }
 
     func channelInactive(context: ChannelHandlerContext) {
-        if let mark, subscriber == nil, services.requestLog.hasRequests {
-            services.requestLog.abandoned(subject(loop.beingAnswered, mark))
+        if let mark, subscriber == nil {
+            mark.span?.abandon()
+            if services.requestLog.hasRequests { services.requestLog.abandoned(subject(loop.beingAnswered, mark)) }
         }
         endStream()
         loop.closed()
@@ -216,6 +217,11 @@ final class ConnectionHandler: ChannelDuplexHandler, OpenConnection {
 
     private func admitted(_ request: IncomingRequest, _ now: NIODeadline) {
         request.id = mark?.id
+        if let tracing = services.tracing, let id = request.id {
+            let span = tracing.begin(request.head, request.route, id)
+            mark?.span = span
+            request.traceContext = span.context
+        }
         if services.requestLog.hasNotices { mark?.user = request.principal.token?.name }
         if let action = loop.admitted(request, now: now) { perform(action) }
     }

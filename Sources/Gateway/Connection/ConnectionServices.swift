@@ -17,6 +17,8 @@ final class ConnectionServices {
     let connections = OpenConnections()
     let lag: LoopLag
     let requestLog: RequestLog
+    /// Nil where nobody traces.
+    let tracing: RequestTracing?
     private var ids: RequestIDs
 
     init(
@@ -25,10 +27,11 @@ final class ConnectionServices {
         authenticator: Authenticator,
         shard: Shard,
         ids: RequestIDs,
+        tracing: RequestTracing?,
         responder: any HTTPResponder<GatewayContext>,
         logger: Logger
     ) {
-        self.ids = ids
+        (self.ids, self.tracing) = (ids, tracing)
         requestLog = RequestLog(logger, shard.shared.logQuota)
         (self.limits, self.shard, self.logger) = (limits, shard, logger)
         admission = Admission(

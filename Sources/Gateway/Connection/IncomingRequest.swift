@@ -2,6 +2,7 @@ import Broker
 import HTTPTypes
 import NIOCore
 import NIOHTTP1
+import Tracing
 
 /// A request of which the head has come, with as much of its body as has.
 ///
@@ -20,6 +21,8 @@ final class IncomingRequest {
     let bodyKind: PublishRequest.BodyKind?
     /// By which the logs know it; nil before it is admitted.
     var id: RequestID?
+    /// What traces of it belong to; nil where nobody traces.
+    var traceContext: InstrumentationContext?
     /// Why it will be refused; its body is not looked at.
     var problem: Problem?
     private(set) var body = ByteBuffer()

@@ -61,4 +61,6 @@ struct RequestMark {
     let began: NIODeadline
     /// On whose behalf; nil where nobody is known, and where it would not be logged.
     var user: String?
+    /// Nil where nobody traces.
+    var span: RequestSpan?
 }

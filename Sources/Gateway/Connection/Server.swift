@@ -5,6 +5,7 @@ import NIOCore
 import NIOHTTP1
 import NIOPosix
 import Synchronization
+import Tracing
 
 /// The listening sockets, the event loops, and what each of them has.
 struct Server: Sendable {
@@ -50,6 +51,7 @@ struct Server: Sendable {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: count)
         var loops: [NIOLoopBound<ConnectionServices>] = []
         let streamSettings = configuration.streamSettings(loops: count)
+        let tracing = RequestTracing(InstrumentationSystem.tracer)
         let process = streamSettings.random(0...Int(UInt32.max))
         do {
             for (number, eventLoop) in group.makeIterator().enumerated() {
@@ -75,6 +77,7 @@ struct Server: Sendable {
                             authenticator: authenticator,
                             shard: shard,
                             ids: RequestIDs(process: process, loop: number),
+                            tracing: tracing,
                             responder: responder,
                             logger: logger
                         )

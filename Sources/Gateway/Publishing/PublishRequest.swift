@@ -27,7 +27,7 @@ struct PublishRequest {
         }
     }
 
-    let draft: MessageDraft
+    private(set) var draft: MessageDraft
     /// Whether it goes to the store (`persist`, true by default).
     let isStored: Bool
 
@@ -47,6 +47,7 @@ struct PublishRequest {
     struct Input: Sendable {
         let target: RequestTarget
         let idempotencyKey: String?
+        let trace: TraceContext?
         let kind: BodyKind
         let body: ByteBuffer
         let group: String
@@ -56,6 +57,7 @@ struct PublishRequest {
         init(_ request: IncomingRequest, group: String) {
             target = request.target
             idempotencyKey = request.head.headers.first(name: "idempotency-key").map { String($0.trimmed) }
+            trace = TraceContext(request.head.headers)
             kind = request.bodyKind ?? .text
             body = request.body.compact
             self.group = group
@@ -93,6 +95,7 @@ struct PublishRequest {
         } catch {
             throw Problem(error)
         }
+        draft.trace = request.trace
         guard isStored || (draft.ttl == nil && key == nil) else {
             throw Problem(
                 .badRequest,
@@ -247,5 +250,16 @@ extension ByteBuffer {
     /// read from the socket, and a message that is kept would keep all of that.
     var compact: ByteBuffer {
         storageCapacity > 2 * readableBytes + 512 ? ByteBuffer(bytes: readableBytesView) : self
+    }
+}
+
+extension TraceContext {
+    /// Nil where none is named, or not as it should be: that is no fault of the publish.
+    init?(_ headers: HTTPHeaders) {
+        guard let parent = headers.first(name: "traceparent"), headers[canonicalForm: "traceparent"].count == 1 else {
+            return nil
+        }
+        let states = headers["tracestate"]
+        self.init(parent: parent, state: states.isEmpty ? nil : states.joined(separator: ","))
     }
 }

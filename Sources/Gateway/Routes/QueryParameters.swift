@@ -19,6 +19,7 @@ struct QueryParameters: Sendable {
         "last",
         "last_event_id",
         "envelope",
+        "trace",
         later: ["match", "presence"]
     )
     static let streamOfGroups = QueryParameters(
@@ -27,6 +28,7 @@ struct QueryParameters: Sendable {
         "last",
         "last_event_id",
         "envelope",
+        "trace",
         later: ["match", "presence"]
     )
     static let history = QueryParameters("after", "before", "since", "limit", later: ["wait"])

@@ -5,6 +5,7 @@ import Logging
 import NIOCore
 import NIOHTTP1
 import NIOHTTPTypesHTTP1
+import Tracing
 
 /// The way from a connection to the router, and to the applications that grant streams. Both work outside the event loop.
 struct RouterBridge {
@@ -27,12 +28,15 @@ struct RouterBridge {
         context.principal = request.principal
         context.held = BudgetShare(of: shared.answers.budget)
         let (head, body, memory, routed) = (request.head, request.body, request.memory, context)
-        let id = request.id
+        let (id, trace) = (request.id, request.traceContext)
         let isSecure = request.isSecure
         let client = ReadClient(channel)
         let work: @Sendable () async -> Void = {
             await ReadClient.$current.withValue(client) {
-                let answer = await Self.answer(head, id, isSecure: isSecure, body, routed, responder)
+                // Spans of the route belong to the request's.
+                let answer = await InstrumentationContext.withValue(trace) {
+                    await Self.answer(head, id, isSecure: isSecure, body, routed, responder)
+                }
                 withExtendedLifetime(memory) {}
                 if !Task.isCancelled { complete(answer) }
             }

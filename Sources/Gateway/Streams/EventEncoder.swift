@@ -28,6 +28,8 @@ enum EventFormat: Hashable, Sendable {
     case plain
     /// The message as a JSON object: for streams of several groups.
     case envelope
+    /// The same with the trace of its publish, where it has one.
+    case tracedEnvelope
     /// The form that an application gives it.
     case composed(Composition)
 }
@@ -43,6 +45,9 @@ enum EventEncoder {
         switch format {
         case .plain: message.forms.form(0) { chunk(of: message, as: format) }
         case .envelope: message.forms.form(1) { chunk(of: message, as: format) }
+        // Few messages have a trace, and few streams ask: those that do share it in a delivery, and no message keeps it.
+        case .tracedEnvelope:
+            message.trace == nil ? encode(message, as: .envelope) : chunk(of: message, as: format)
         case .composed: chunk(of: message, as: format)
         }
     }
@@ -55,10 +60,10 @@ enum EventEncoder {
         case .plain:
             payload.writeEventLine(message.event)
             payload.writeDataLines(message.data)
-        case .envelope:
+        case .envelope, .tracedEnvelope:
             payload.writeEventLine(message.event)
             payload.writeString("data: ")
-            payload.writeJSON(message)
+            payload.writeJSON(message, trace: format == .tracedEnvelope ? message.trace : nil)
             payload.writeString("\n")
         case .composed(let composition):
             guard let event = composition.composer.compose(message) else { return Chunk.framed(position(of: message)) }

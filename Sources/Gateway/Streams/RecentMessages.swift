@@ -163,7 +163,7 @@ struct RecentMessages {
 
     /// The memory of a message with its encoding, in bytes.
     private static func cost(of message: Message) -> Int {
-        2 * message.data.readableBytes + 400
+        2 * message.data.readableBytes + (message.trace?.bytes ?? 0) + 400
     }
 }
 

@@ -76,7 +76,7 @@ final class ShardInbox: ChannelSink {
 
     func receive(_ message: Message, in group: GroupName) {
         // An entry holds about so much beside its data.
-        let size = message.data.readableBytes + 200
+        let size = message.data.readableBytes + (message.trace?.bytes ?? 0) + 200
         state.withLock { $0.add(.message(message, group), size, maximumBytes) }
     }
 

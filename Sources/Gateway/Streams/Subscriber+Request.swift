@@ -124,14 +124,28 @@ extension Subscriber.Request {
     }
 
     private static func payload(_ fields: [(name: String, value: String)]) throws(Problem) -> StreamGrant.Payload {
+        let isTraced = try Self.isTraced(fields)
         switch fields.last(where: { $0.name == "envelope" })?.value {
-        case nil, "none": return .data
-        case "json": return .envelope
+        case nil, "none":
+            guard !isTraced else {
+                throw Problem(.badRequest, "trace=true goes with envelope=json: the trace stands in the envelope.")
+            }
+            return .data
+        case "json": return isTraced ? .tracedEnvelope : .envelope
         case .some(let value):
             throw Problem(
                 .badRequest,
                 "There is no envelope \(value.quotedForPeople): use envelope=json, or leave it out."
             )
+        }
+    }
+
+    private static func isTraced(_ fields: [(name: String, value: String)]) throws(Problem) -> Bool {
+        switch fields.last(where: { $0.name == "trace" })?.value {
+        case nil, "false": return false
+        case "true": return true
+        case .some(let value):
+            throw Problem(.badRequest, "trace=\(value.quotedForPeople) is neither true nor false.")
         }
     }
 
@@ -178,6 +192,7 @@ extension StreamGrant {
         switch payload {
         case .data: .plain
         case .envelope: .envelope
+        case .tracedEnvelope: .tracedEnvelope
         case .composed(let composer): .composed(Composition(composer: composer))
         }
     }
