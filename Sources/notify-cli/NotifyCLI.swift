@@ -17,7 +17,7 @@ struct NotifyCLI: AsyncParsableCommand {
             """,
         subcommands: [
             ServeCommand.self, SendCommand.self, ListenCommand.self, HistoryCommand.self, GroupsCommand.self,
-            KeyCommand.self, DatabaseCommand.self, ConfigCommand.self,
+            ConnectionsCommand.self, KeyCommand.self, DatabaseCommand.self, ConfigCommand.self,
         ]
     )
 }

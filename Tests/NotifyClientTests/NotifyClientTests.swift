@@ -262,7 +262,9 @@ struct NotifyClientTests {
         #expect(error.code == .closed)
     }
 
-    @Test(arguments: ["", "localhost:8080", "ftp://a", "http://", "http:///x", "http://a?b", "http://a b", "/x"])
+    @Test(arguments: [
+        "", "localhost:8080", "ftp://a", "http://", "http:///x", "http://a?b", "http://a b", "/x", "unix:",
+    ])
     func `what is no address`(url: String) {
         #expect(throws: NotifyClientError.self) { try NotifyClient(url: url) }
     }
@@ -270,6 +272,12 @@ struct NotifyClientTests {
     @Test func `an address below a path`() throws {
         let server = try ServerAddress("https://example.org/notify/")
         #expect(server.url(path: ["groups", "g"]) == "https://example.org/notify/groups/g")
+    }
+
+    @Test func `a socket of this machine is an address`() throws {
+        let server = try ServerAddress("unix:/run/a b.sock")
+        #expect(server.url(path: ["groups", "g"]) == "http+unix://%2Frun%2Fa%20b.sock/groups/g")
+        #expect("\(server)" == "unix:/run/a b.sock")
     }
 
     @Test(arguments: ["latest", "all", "k7f2q9-1042", "10m", "500ms", "2026-11-21T10:54:23.125Z"])

@@ -5,6 +5,8 @@ struct GroupPatterns: Sendable, Equatable {
     /// By their whole names: the usual case, for which no pattern is tried.
     private var names: Set<GroupName> = []
     private var patterns: [ChannelPattern] = []
+    /// The first text that was no pattern: it grants nothing, and its maker should know.
+    private(set) var malformed: String?
 
     static let none = GroupPatterns([])
 
@@ -15,6 +17,8 @@ struct GroupPatterns: Sendable, Equatable {
                 names.insert(name)
             } else if let pattern = try? ChannelPattern(group: text) {
                 patterns.append(pattern)
+            } else if malformed == nil {
+                malformed = String(text.prefix(200))
             }
         }
     }
@@ -30,6 +34,7 @@ struct GroupPatterns: Sendable, Equatable {
         var all = self
         all.names.formUnion(other.names)
         all.patterns += other.patterns.filter { !patterns.contains($0) }
+        all.malformed = malformed ?? other.malformed
         return all
     }
 

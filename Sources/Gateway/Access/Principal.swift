@@ -82,7 +82,9 @@ struct Principal: Sendable {
         case .anonymous:
             if !terms.everybody.grantAny(right) { throw .noToken(right) }
         case .token(let token):
-            if !token.rights.grantAny(right), !terms.everybody.grantAny(right) { throw .noRight(right) }
+            if !token.rights.grantAny(right), !terms.everybody.grantAny(right) {
+                throw .noRight(right, hint: token.hint(at: right))
+            }
         case .refused(let problem, _): throw problem
         }
     }
@@ -108,7 +110,7 @@ struct Principal: Sendable {
             guard terms.everybody.grant(right, topic) else { return .noToken(right, topic) }
         case .token(let token):
             guard token.rights.grant(right, topic) || terms.everybody.grant(right, topic) else {
-                return .noRight(right, topic)
+                return .noRight(right, topic, hint: token.hint(at: right))
             }
         case .refused(let problem, _): return problem
         }

@@ -24,11 +24,13 @@ extension Problem {
     }
 
     /// A token that counts, without the right.
-    static func noRight(_ right: Right, _ topic: Topic? = nil) -> Problem {
+    ///
+    /// - Parameter hint: A further sentence.
+    static func noRight(_ right: Right, _ topic: Topic? = nil, hint: String = "") -> Problem {
         let name = name(right, topic)
         return Problem(
             .forbidden,
-            "The token does not have the right \(name). Use one that has it.",
+            "The token does not have the right \(name). Use one that has it.\(hint)",
             headers: [
                 .wwwAuthenticate:
                     "Bearer error=\"insufficient_scope\", error_description=\"\(description("the right \(name) lacks"))\""

@@ -50,11 +50,10 @@ struct Admission {
             {
                 throw .notImplemented("The method \(method.quotedForPeople)")
             }
-            for expectation in head.headers[canonicalForm: "expect"]
-            where !expectation.utf8.isEqual(ignoringCase: "100-continue".utf8) {
-                throw Problem(.expectationFailed, "The only expectation that is understood is 100-continue.")
+            do throws(Problem) { try Self.checkUnderstood(head) } catch {
+                guard route == nil else { throw error }
+                request.laterProblem = error
             }
-            try Self.checkCodings(head)
             if isExcess, !(route?.isStream ?? false) {
                 counters.refusedConnections.add(1)
                 throw arrival.isExcessOfAddress ? strangers.tooManyConnections : tooMany
@@ -111,18 +110,36 @@ struct Admission {
         )
     }
 
+    /// Why a stream is not begun now.
+    var reasonToWait: String {
+        isOverLimit ? "too many \(excess)" : "the server stops, or too many come from this address"
+    }
+
     private var tooMany: Problem {
-        typealias Settings = GatewayConfiguration.Settings
-        let limit =
-            counters.connections.value > limits.connections
-            ? "connections are open (\(Settings.maxConnections) \(limits.connections))"
-            : "streams of HTTP/2 are open (\(Settings.maxHTTP2Streams) \(limits.http2.streams))"
-        return Problem(
+        Problem(
             .serviceUnavailable,
-            "Too many \(limit). Try again in a moment.",
+            "Too many \(excess). Try again in a moment.",
             headers: [.retryAfter: "5"],
             rejection: .connections
         )
+    }
+
+    /// What there is too much of.
+    private var excess: String {
+        typealias Settings = GatewayConfiguration.Settings
+        return
+            counters.connections.value > limits.connections
+            ? "connections are open (\(Settings.maxConnections) \(limits.connections))"
+            : "streams of HTTP/2 are open (\(Settings.maxHTTP2Streams) \(limits.http2.streams))"
+    }
+
+    /// Whether what the head asks for is known here.
+    private static func checkUnderstood(_ head: HTTPRequestHead) throws(Problem) {
+        for expectation in head.headers[canonicalForm: "expect"]
+        where !expectation.utf8.isEqual(ignoringCase: "100-continue".utf8) {
+            throw Problem(.expectationFailed, "The only expectation that is understood is 100-continue.")
+        }
+        try checkCodings(head)
     }
 
     /// No coding but chunks is known: what comes in another would be stored as it is.

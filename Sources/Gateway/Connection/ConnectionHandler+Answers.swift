@@ -30,16 +30,30 @@ extension ConnectionHandler {
         case .wholeServer:
             respond(AccessPolicy.optionsOfServer)
         case nil:
-            let this = NIOLoopBound(self, eventLoop: context.eventLoop)
-            let work = services.router.route(request, context.channel) { answer in
-                this.eventLoop.execute {
-                    this.value.reading = nil
-                    this.value.respond(answer)
-                }
-            }
-            // Others change something, and are finished in any case.
-            if [.GET, .HEAD].contains(request.head.method) { reading = work }
+            route(request, context)
         }
+    }
+
+    private func route(_ request: IncomingRequest, _ context: ChannelHandlerContext) {
+        let this = NIOLoopBound(self, eventLoop: context.eventLoop)
+        let work = services.router.route(request, context.channel) { answer in
+            this.eventLoop.execute {
+                this.value.reading = nil
+                this.value.respond(answer)
+            }
+        }
+        // Others change something, and are finished in any case.
+        if [.GET, .HEAD].contains(request.head.method) { reading = work }
+    }
+
+    /// Refuses a request that is not waited for to its end.
+    func refuse(_ problem: Problem, _ request: IncomingRequest?) {
+        // What the router does not have, or does not allow, is told before what is wrong with the rest.
+        guard let context, let request, request.route == nil, request.problem == nil else {
+            return respond(problem.answer)
+        }
+        request.laterProblem = problem
+        route(request, context)
     }
 
     private func publish(_ request: IncomingRequest, to group: String, _ context: ChannelHandlerContext) {

@@ -31,9 +31,11 @@ extension ConnectionHandler {
         guard request.head.method != .HEAD else {
             return respond(Answer(status: .ok, headers: StreamHead.fields))
         }
-        guard !loop.isEnding else { return comeBackLater(excess) }
+        guard !loop.isEnding else { return comeBackLater(services.admission.reasonToWait, excess) }
         let place = services.shard.shared.strangers.streamSeat(for: request.principal)
-        guard place.isFree else { return comeBackLater(.user) }
+        guard place.isFree else {
+            return comeBackLater("this user has as many streams as are allowed (--max-streams-per-user)", .user)
+        }
         streamSeat = place.seat
         begin(Subscriber(request: stream, shard: services.shard), answering: request.head, context)
     }
@@ -89,17 +91,14 @@ extension ConnectionHandler {
     }
 
     /// An answer that makes `EventSource` try again: a 503 would end it for good.
-    private func comeBackLater(_ rejection: Rejection?) {
+    ///
+    /// - Parameter reason: For people who look at it; `EventSource` passes a comment over.
+    private func comeBackLater(_ reason: String, _ rejection: Rejection?) {
         services.counters.refusedConnections.add(1)
         loop.closeAfterThis()
-        respond(
-            Answer(
-                status: .ok,
-                headers: StreamHead.fields,
-                body: ByteBuffer(string: "retry: \(services.shard.settings.random(5000...15_000))\n\n"),
-                rejection: rejection
-            )
-        )
+        let retry = services.shard.settings.random(5000...15_000)
+        let body = ByteBuffer(string: "retry: \(retry)\n: come back later: \(reason)\n\n")
+        respond(Answer(status: .ok, headers: StreamHead.fields, body: body, rejection: rejection))
     }
 }
 

@@ -181,7 +181,7 @@ final class ConnectionHandler: ChannelDuplexHandler, OpenConnection {
         case .admit(let head): admit(head)
         case .sendContinue: if let context { sender.writeContinue(context) }
         case .answer(let request): answer(request)
-        case .refuse(let problem): respond(problem.answer)
+        case .refuse(let problem, let request): refuse(problem, request)
         case .read: context?.read()
         case .closeWhenSent: closeWhenSent()
         case .close: close()

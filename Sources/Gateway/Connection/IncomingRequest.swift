@@ -25,6 +25,9 @@ final class IncomingRequest {
     var traceContext: InstrumentationContext?
     /// Why it will be refused; its body is not looked at.
     var problem: Problem?
+    /// The same of a request to the router, whose own refusals (404, 405, 401, 403) come before it.
+    var laterProblem: Problem?
+    var isRefused: Bool { problem != nil || laterProblem != nil }
     private(set) var body = ByteBuffer()
     /// Takes the body in the place of `body` where it is many messages.
     var batch: PublishBatch?

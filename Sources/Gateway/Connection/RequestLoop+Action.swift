@@ -25,7 +25,9 @@ extension RequestLoop {
         /// Answer a request that is whole, and tell ``answered(_:isFull:now:)`` or ``beganStream()``.
         case answer(IncomingRequest)
         /// Answer without waiting for the rest of the request.
-        case refuse(Problem)
+        ///
+        /// The request is nil where there is none.
+        case refuse(Problem, IncomingRequest?)
         /// Read more.
         case read
         /// Close as soon as the client has taken what it was answered.

@@ -185,13 +185,13 @@ struct RequestLoop {
         if case .receiving(let request) = state { request.head } else { nil }
     }
 
-    private mutating func refuse(_ problem: Problem, _ head: HTTPRequestHead?) -> Action {
-        let head = head ?? receivedHead ?? HTTPRequestHead(version: .http1_1, method: .GET, uri: "/")
+    private mutating func refuse(_ problem: Problem, _ request: IncomingRequest?) -> Action {
+        let head = request?.head ?? receivedHead ?? HTTPRequestHead(version: .http1_1, method: .GET, uri: "/")
         state = .responding(Responding(head: head, isRefusal: true))
         isClosing = true
         waiting = []
         failure = nil
-        return .refuse(problem)
+        return .refuse(problem, request)
     }
 
     private mutating func receive(_ part: HTTPServerRequestPart, _ now: () -> NIODeadline) -> Action? {
@@ -202,8 +202,8 @@ struct RequestLoop {
             hasParserStopped = head.method == .CONNECT || head.headers.contains(name: "upgrade")
             return .admit(head)
         case (.receiving(let request), .body(let bytes)):
-            guard request.problem == nil else { return nil }
-            do throws(Problem) { try request.take(bytes) } catch { return refuse(error, request.head) }
+            guard !request.isRefused else { return nil }
+            do throws(Problem) { try request.take(bytes) } catch { return refuse(error, request) }
             deadline = min(
                 now() + limits.bodyTimeout,
                 bodyBegan + limits.bodyTimeout + earned(by: request.received)
@@ -231,11 +231,11 @@ struct RequestLoop {
         guard case .admitting = state else { return nil }
         deadline = now + limits.bodyTimeout
         bodyBegan = now
-        if let problem = request.problem {
+        if let problem = request.problem ?? request.laterProblem {
             // A body that is not wanted is not waited for.
-            if request.announcesBody { return refuse(problem, request.head) }
+            if request.announcesBody { return refuse(problem, request) }
         } else if let bytes = request.announcedBytes, bytes > request.bodyLimit {
-            return refuse(request.tooLarge, request.head)
+            return refuse(request.tooLarge, request)
         } else if request.expectsContinue {
             state = .receiving(request)
             return .sendContinue

@@ -183,8 +183,10 @@ struct PublishRequest {
             default:
                 throw Problem(
                     .badRequest,
-                    "The form has a field \(name.quotedForPeople): there are event, data and ttl. To send the body as it is, "
-                        + "set 'Content-Type: text/plain'."
+                    "The form has a field \(name.quotedForPeople): there are event, data and ttl. "
+                        + (name.utf8.first == UInt8(ascii: "{")
+                            ? "JSON needs 'Content-Type: application/json'; curl says 'form' where nothing is said."
+                            : "To send the body as it is, set 'Content-Type: text/plain'.")
                 )
             }
         }

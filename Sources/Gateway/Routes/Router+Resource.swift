@@ -7,6 +7,8 @@ struct RouteHandler: Sendable {
     typealias Handle = @Sendable (Request, GatewayContext) async throws -> Answer
 
     let need: RouteNeed
+    /// Whether `handle` checks the right to a group.
+    private(set) var isForGroup = false
     let handle: Handle
 
     /// - Parameter needs: What the context's `access` allows then.
@@ -19,11 +21,14 @@ struct RouteHandler: Sendable {
         _ right: Right,
         _ handle: @escaping @Sendable (Request, GatewayContext, GroupName) async throws -> Answer
     ) -> RouteHandler {
-        RouteHandler(needs: .groups(right)) { request, context in
+        var handler = RouteHandler(needs: .groups(right)) { request, context in
             let group = try GroupName(request.pathText("group", context))
             try context.access.check(group)
+            try context.checkRest()
             return try await handle(request, context, group)
         }
+        handler.isForGroup = true
+        return handler
     }
 }
 
@@ -66,6 +71,8 @@ extension Router where Context == GatewayContext {
                 on(path, method: method) { request, context in
                     var context = context
                     try handler.need.check(context.principal)
+                    // Those of a group look at it first.
+                    if !handler.isForGroup { try context.checkRest() }
                     context.access = context.principal.access(for: handler.need)
                     return try await handler.handle(request, context)
                 }

@@ -26,6 +26,7 @@ struct RouterBridge {
         let responder = responder
         var context = GatewayContext(source: ApplicationRequestContextSource(channel: channel, logger: logger))
         context.principal = request.principal
+        context.laterProblem = request.laterProblem
         context.held = BudgetShare(of: shared.answers.budget)
         let (head, body, memory, routed) = (request.head, request.body, request.memory, context)
         let (id, trace) = (request.id, request.traceContext)

@@ -25,6 +25,13 @@ extension NotifyClientError {
         case nil:
             break
         }
+        if isPlain(error) {
+            return NotifyClientError(
+                .unreachable,
+                "\(server) does not speak TLS: give its address with http://, or start the server with --tls-certificate.",
+                underlying: error
+            )
+        }
         if isUntrusted(error) {
             return NotifyClientError(
                 .unreachable,
@@ -68,6 +75,12 @@ extension NotifyClientError {
             "Cannot connect to \(server) (\(reason)): give the server's address with --url.",
             underlying: error
         )
+    }
+
+    /// Whether what came in the place of a TLS handshake was none, as BoringSSL calls it.
+    private static func isPlain(_ error: any Error) -> Bool {
+        guard case NIOSSLError.handshakeFailed(let cause) = error else { return false }
+        return "\(cause)".contains("WRONG_VERSION_NUMBER")
     }
 
     private static func isUntrusted(_ error: any Error) -> Bool {

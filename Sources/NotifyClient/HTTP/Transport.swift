@@ -157,6 +157,7 @@ final class Transport: Sendable {
     ) -> HTTPClientRequest {
         var request = HTTPClientRequest(url: server.url(path: path, query: query))
         request.method = method
+        if server.isLocalSocket { request.headers.add(name: "host", value: "localhost") }
         if let token = configuration.token { request.headers.add(name: "authorization", value: "Bearer \(token)") }
         return request
     }

@@ -6,7 +6,9 @@ import NotifyClient
 struct ClientOptions: ParsableArguments {
     static let defaultURL = "http://127.0.0.1:8080"
 
-    @Option(help: ArgumentHelp("The server's address (default: \(ClientOptions.defaultURL)). NOTIFY_URL."))
+    @Option(
+        help: ArgumentHelp("The server's address, or unix:PATH (default: \(ClientOptions.defaultURL)). NOTIFY_URL.")
+    )
     var url: String?
 
     @Option(

@@ -23,9 +23,14 @@ extension AsyncParsableCommand {
         } catch let code as ExitCode {
             throw code
         } catch {
-            StandardError.write("Error: \(error)")
+            StandardError.write("Error: \(error)\(Self.advice(on: error))")
             throw Self.isUsage(error) ? ExitCode.validationFailure : ExitCode.failure
         }
+    }
+
+    private static func advice(on error: any Error) -> String {
+        (error as? NotifyClientError)?.status == 401
+            ? " For notify-cli the token stands in NOTIFY_TOKEN, or in the file of --token-file." : ""
     }
 
     private static func isUsage(_ error: any Error) -> Bool {

@@ -163,10 +163,37 @@ struct AccessTableTests {
             #expect(try await server.post("/groups/a.b/messages?nonsense=1", token, "x").status == 403)
             #expect(try await server.post("/groups/x/messages", token + ["Expect: nonsense"], "x").status == 417)
             #expect(try await server.post("/groups/a.b/messages", token + ["Expect: nonsense"], "x").status == 403)
+            // What the router does not have or does not allow comes before what is wrong with the rest.
+            for rest in [["Expect: nonsense"], ["Content-Encoding: gzip"], ["Content-Length: 999999999"]] {
+                func status(_ method: String, _ path: String, _ headers: [String]) async throws -> Int {
+                    try await server.request(method, path, headers + rest).status
+                }
+                #expect(try await status("GET", "/nowhere", bad) == 404)
+                #expect(try await status("PUT", "/groups/a.b", bad) == 405)
+                #expect(try await status("GET", "/groups/a.b/messages", bad) == 401)
+                #expect(try await status("DELETE", "/groups/a.b/messages/x-1", token) == 403)
+                #expect(try await status("GET", "/groups/a.b/messages", token) == 403)
+                #expect([413, 415, 417].contains(try await status("GET", "/groups/x/messages", token)))
+                #expect([413, 415, 417].contains(try await status("GET", "/healthz", token)))
+            }
             let line = #"{"group":"x","data":1}"# + "\n" + #"{"group":"a.b","data":1}"#
             let refused = try await server.post("/messages", token, line)
             #expect(refused.status == 403 && refused.text.contains("'publish' for 'a.b'"))
             #expect(server.log.frontier.sequence == 0)
+        }
+    }
+
+    @Test func `a refusal says what is wrong with the token's rights`() async throws {
+        try await Self.run { server, _ async throws in
+            func refusal(_ claims: String) async throws -> String {
+                let token = TokenMaker.token(claims)
+                let response = try await server.get("/groups/a/messages", ["Authorization: Bearer \(token)"])
+                #expect(response.status == 403)
+                return response.text
+            }
+            #expect(try await refusal(#"{"sub":"a"}"#).contains("no claim 'notify'"))
+            #expect(try await refusal(#"{"notify":{"subscribe":["b","ö*"]}}"#).contains("'ö*', is no pattern"))
+            #expect(try await refusal(#"{"notify":{"subscribe":["b"],"publish":["ö"]}}"#).contains("pattern") == false)
         }
     }
 

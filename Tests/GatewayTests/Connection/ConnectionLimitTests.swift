@@ -16,8 +16,9 @@ struct ConnectionLimitTests {
             let connection = second.connection
             let bytes = try await connection.end()
             let body = String(decoding: bytes, as: UTF8.self)
-            let match = try #require(body.wholeMatch(of: /retry: (\d+)\n\n/), "\(body)")
+            let match = try #require(body.wholeMatch(of: /retry: (\d+)\n: come back later: (.+)\n\n/), "\(body)")
             #expect((5000...15_000).contains(try #require(Int(match.1))))
+            #expect(match.2.contains("--max-connections 1"))
         }
     }
 

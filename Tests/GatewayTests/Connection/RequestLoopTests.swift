@@ -65,7 +65,7 @@ struct RequestLoopTests {
             case .answer(let request):
                 requests.append(request)
                 return ["answer"]
-            case .refuse(let problem): return ["refuse \(problem.status.code)"]
+            case .refuse(let problem, _): return ["refuse \(problem.status.code)"]
             case .read: return ["read"]
             case .closeWhenSent: return ["close when sent"]
             case .close: return ["close"]

@@ -1,6 +1,7 @@
 import Foundation
 import NIOCore
 import NIOPosix
+import NotifyClient
 import Testing
 
 @testable import Gateway
@@ -23,6 +24,22 @@ struct UnixSocketTests {
     private static func mode(of path: String) throws -> Int? {
         let attributes = try FileManager.default.attributesOfItem(atPath: path)
         return (attributes[.posixPermissions] as? NSNumber)?.intValue
+    }
+
+    @Test func `the client publishes and listens by it`() async throws {
+        try await StreamServer.withFolder { folder in
+            let path = folder + "/a socket"
+            try await Self.withServer(path) { server in
+                let client = try NotifyClient(url: "unix:" + path)
+                let published = try await client.publish(group: "g", data: "hello")
+                #expect(published.id == server.id(1))
+                for try await message in try client.subscribe(groups: ["g"], since: .all) {
+                    #expect(message.data == "hello")
+                    break
+                }
+                try await client.shutdown()
+            }
+        }
     }
 
     @Test func `requests and streams as on the port`() async throws {

@@ -99,7 +99,7 @@ struct RequestLogTests {
 
     @Test func `refusals are logged at info, with their reason, and a flood is cut`() async throws {
         let record = LogRecord()
-        try await TestServer.run({ $0.headTimeout = .milliseconds(40) }, logger: record.logger(.info)) {
+        try await TestServer.run(logger: record.logger(.info)) {
             server async throws in
             let refused = try await server.get("/groups?access=1", ["Host: evil.example"])
             #expect(refused.status == 403)

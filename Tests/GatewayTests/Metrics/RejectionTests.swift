@@ -48,7 +48,7 @@ struct RejectionTests {
             let stream = try await server.stream("/groups/a/events", headers)
             #expect(try await stream.event()?.type == "stream-open")
             let second = try await server.stream("/groups/a/events", headers)
-            #expect(try await second.rest().count == 1)
+            #expect(try await second.rest().count == 2)
             await stream.close()
             #expect(Self.counted(server) == [.token: 2, .right: 1, .rate: 1, .user: 1])
         }
@@ -59,14 +59,14 @@ struct RejectionTests {
             let kept = try await server.stream()
             #expect(try await kept.event()?.type == "stream-open")
             #expect(try await server.get("/healthz").status == 503)
-            #expect(try await server.stream().rest().count == 1)
+            #expect(try await server.stream().rest().count == 2)
             #expect(Self.counted(server) == [.connections: 2])
         }
         try await TestServer.run({ $0.maximumConnectionsPerAddress = 1 }) { server async throws in
             let kept = try await server.stream()
             #expect(try await kept.event()?.type == "stream-open")
             #expect(try await server.get("/healthz").status == 429)
-            #expect(try await server.stream().rest().count == 1)
+            #expect(try await server.stream().rest().count == 2)
             #expect(Self.counted(server) == [.address: 2])
         }
     }

@@ -53,6 +53,7 @@ struct PublishRefusalTests {
         Refusal("form, field twice", form, "data=a&data=b", words: "twice"),
         Refusal("form, unknown field", form, "data=a&colour=red", words: "'colour'"),
         Refusal("form, curl -d with text", form, "hello", words: "text/plain"),
+        Refusal("form, curl -d with JSON", form, #"{"data":"x"}"#, words: "application/json"),
         Refusal("multipart, not UTF-8", multipart, part("data", "x"), bytes: binaryPart, words: "UTF-8"),
         Refusal("multipart, no boundary", ["Content-Type: multipart/form-data"], "x", words: "boundary"),
         Refusal("multipart, other boundary", multipart, "--c\r\n\r\n\r\n--c--", words: "boundary"),

@@ -3,6 +3,7 @@ import Foundation
 import NIOCore
 import NIOHTTP1
 import NIOSSL
+import NotifyClient
 import Testing
 
 @testable import Gateway
@@ -10,6 +11,19 @@ import Testing
 /// A port with a certificate: who may speak to it, and who is ended.
 @Suite(.timeLimit(.minutes(1)))
 struct SecurePortTests {
+    @Test func `a client of TLS is told that a port is plain`() async throws {
+        try await TestServer.run { server in
+            let client = try NotifyClient(url: "https://localhost:\(server.port)")
+            do {
+                _ = try await client.groups()
+                Issue.record("it was answered")
+            } catch let error as NotifyClientError {
+                #expect(error.message.contains("does not speak TLS"), "\(error)")
+            }
+            try await client.shutdown()
+        }
+    }
+
     @Test(arguments: [[], [0x16], [0x16, 3, 1, 0, 200, 1, 0, 0, 196, 3, 3]] as [[UInt8]])
     func `a client that stalls before or in the handshake is closed`(bytes: [UInt8]) async throws {
         try await SecureServer.run({ $0.headTimeout = .seconds(2) }) { secure in

@@ -13,6 +13,8 @@ struct TokenClaims {
     private(set) var notBefore: Seconds?
     private(set) var issued: Seconds?
     private(set) var rights = Rights.none
+    /// Whether it has a claim that grants rights, `notify` or `mercure`, whatever that grants.
+    private(set) var namesRights = false
     private(set) var info: ByteBuffer?
 
     /// The longest `info`, in bytes of JSON less white space.
@@ -30,8 +32,12 @@ struct TokenClaims {
             case "exp": claims.expires = try scanner.seconds(name)
             case "nbf": claims.notBefore = try scanner.seconds(name)
             case "iat": claims.issued = try scanner.seconds(name)
-            case "notify": try claims.readRights(&scanner)
-            case "mercure": try claims.readMercure(&scanner)
+            case "notify":
+                claims.namesRights = true
+                try claims.readRights(&scanner)
+            case "mercure":
+                claims.namesRights = true
+                try claims.readMercure(&scanner)
             default: _ = try scanner.compactValue()
             }
         }

@@ -34,7 +34,8 @@ struct TokenRules: Sendable {
             user: claims.subject,
             info: claims.info,
             endsAt: try checkTimes(claims, now.milliseconds),
-            key: try checkParties(claims, key)
+            key: try checkParties(claims, key),
+            namesRights: claims.namesRights
         )
     }
 

@@ -18,6 +18,8 @@ final class VerifiedToken: Sendable {
     let endsAt: Timestamp?
     /// What vouches for it.
     let key: AccessKey
+    /// Whether it says at all what it grants.
+    let namesRights: Bool
 
     init(
         digest: Digest,
@@ -26,15 +28,24 @@ final class VerifiedToken: Sendable {
         name: String? = nil,
         info: ByteBuffer? = nil,
         endsAt: Timestamp? = nil,
-        key: AccessKey
+        key: AccessKey,
+        namesRights: Bool = true
     ) {
-        self.digest = digest
+        (self.digest, self.namesRights) = (digest, namesRights)
         (self.rights, self.user, self.info, self.endsAt, self.key) = (rights, user, info, endsAt, key)
         self.name = user ?? name
     }
 }
 
 extension VerifiedToken {
+    /// Why a right may lack against its maker's will: a sentence, or nothing.
+    func hint(at right: Right) -> String {
+        guard namesRights else { return " It has no claim 'notify' that would grant any." }
+        guard let text = rights.groups(right).malformed else { return "" }
+        return
+            " What it has for '\(right.rawValue)', \(text.quotedForPeople), is no pattern of groups, and grants nothing."
+    }
+
     /// Whether it still counts.
     ///
     /// - Throws: ``TokenFault``: it has ended, or its key is gone.
