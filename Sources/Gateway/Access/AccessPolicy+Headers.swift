@@ -43,7 +43,8 @@ extension AccessPolicy {
     private static let preflight: HTTPFields = [
         .accessControlAllowMethods: "GET, HEAD, POST, DELETE, OPTIONS",
         .accessControlAllowHeaders:
-            "content-type, last-event-id, idempotency-key, authorization, x-csrftoken, cache-control, pragma, x-requested-with",
+            "content-type, last-event-id, idempotency-key, authorization, traceparent, tracestate, x-csrftoken, "
+            + "cache-control, pragma, x-requested-with",
         .accessControlMaxAge: "600",
     ]
 }

@@ -66,4 +66,13 @@ struct TracedEnvelopeTests {
             try expectProblem(try await server.get("/groups/g/events?\(query)"), 400, "trace")
         }
     }
+
+    @Test func `pages of other origins may name a trace`() async throws {
+        try await TestServer.run({ $0.allowedOrigins = ["https://example.org"] }) { server async throws in
+            let headers = ["Origin: https://example.org", "Access-Control-Request-Method: POST"]
+            let answer = try await server.request("OPTIONS", "/groups/g/messages", headers)
+            let allowed = answer["access-control-allow-headers"] ?? ""
+            #expect(allowed.contains("traceparent, tracestate"))
+        }
+    }
 }
