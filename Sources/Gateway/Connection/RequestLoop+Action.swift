@@ -6,6 +6,13 @@ extension RequestLoop {
     /// How long a new connection may take for its first request when the server stops.
     static let firstRequestTime = TimeAmount.milliseconds(500)
 
+    /// How long, and how much, is read after the last answer.
+    static let lingerTime = TimeAmount.seconds(10)
+    /// When the output is closed within that time: a client that still sends may take the end for a broken connection
+    /// before it has read the answer, and one that reads to the end waits for it.
+    static let outputTime = TimeAmount.milliseconds(500)
+    static let lingerBytes = 64 << 20
+
     struct Limits {
         let headTimeout: TimeAmount
         let bodyTimeout: TimeAmount

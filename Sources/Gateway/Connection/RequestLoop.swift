@@ -275,13 +275,6 @@ struct RequestLoop {
         }
     }
 
-    /// How long, and how much, is read after the last answer.
-    private static let lingerTime = TimeAmount.seconds(10)
-    /// When the output is closed within that time: a client that still sends may take the end for a broken connection
-    /// before it has read the answer, and one that reads to the end waits for it.
-    static let outputTime = TimeAmount.milliseconds(500)
-    static let lingerBytes = 64 << 20
-
     /// The response is a stream.
     mutating func beganStream() {
         guard case .responding = state else { return }

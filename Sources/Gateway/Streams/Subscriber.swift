@@ -152,8 +152,7 @@ final class Subscriber {
         guard liveIndex != nil else { return }
         feed?.removeLive(self)
         shard.counters.liveStreams.add(-1)
-        shard.counters.fellBehind.add(1)
-        connection?.note(.fellBehind)
+        note(.fellBehind)
     }
 
     private func write(_ frame: ByteBuffer) {
@@ -273,22 +272,15 @@ final class Subscriber {
         case .fine(let waiting) where !isOpen:
             // Nothing was written after its end.
             guard now - lastWrite > shard.settings.endTimeout else { return waiting }
-            shard.counters.stalled.add(1)
-            connection.note(.stalled)
+            note(.stalled)
         case .fine(let waiting):
             if waiting == 0, !cursor.isOpening, now - lastWrite >= shard.settings.silence {
                 write(feedKey.style.frame(ByteBuffer(string: ":\n\n")))
             }
             return waiting
-        case .gone:
-            shard.counters.gonePeers.add(1)
-            connection.note(.gone)
-        case .stalled:
-            shard.counters.stalled.add(1)
-            connection.note(.stalled)
-        case .pinsTooMuch:
-            shard.counters.pinnedTooMuch.add(1)
-            connection.note(.pinned)
+        case .gone: note(.gone)
+        case .stalled: note(.stalled)
+        case .pinsTooMuch: note(.pinned)
         }
         connection.close()
         return 0
