@@ -38,6 +38,7 @@ struct MetricsRoutes: Sendable {
                 counters.failedHandshakes.value
             ),
             ("streams", .gauge, "Open streams.", counters.streams.value),
+            ("polls", .gauge, "Long polls that wait; they are among the streams.", counters.polls.value),
             ("streams_live", .gauge, "Streams that get each message as it comes.", counters.liveStreams.value),
             ("deliveries_total", .counter, "Messages written to streams.", counters.deliveries.value),
             ("delivered_bytes_total", .counter, "Bytes of messages written to streams.", counters.deliveredBytes.value),

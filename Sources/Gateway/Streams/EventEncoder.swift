@@ -28,6 +28,8 @@ enum EventFormat: Hashable, Sendable {
     case plain
     /// The message as a JSON object: for streams of several groups.
     case envelope
+    /// NDJSON: each message is a JSON object on a line of its own, and no event of an event stream.
+    case lines
     /// The form that an application gives it.
     case composed(Composition)
 }
@@ -43,8 +45,17 @@ enum EventEncoder {
         switch format {
         case .plain: message.forms.form(0) { chunk(of: message, as: format) }
         case .envelope: message.forms.form(1) { chunk(of: message, as: format) }
+        case .lines: message.forms.form(2) { line(of: message) }
         case .composed: chunk(of: message, as: format)
         }
+    }
+
+    private static func line(of message: Message) -> ByteBuffer {
+        var payload = ByteBuffer()
+        payload.reserveCapacity(message.data.readableBytes + 200)
+        payload.writeJSON(message)
+        payload.writeString("\n")
+        return Chunk.framed(payload)
     }
 
     private static func chunk(of message: Message, as format: EventFormat) -> ByteBuffer {
@@ -55,7 +66,7 @@ enum EventEncoder {
         case .plain:
             payload.writeEventLine(message.event)
             payload.writeDataLines(message.data)
-        case .envelope:
+        case .envelope, .lines:
             payload.writeEventLine(message.event)
             payload.writeString("data: ")
             payload.writeJSON(message)

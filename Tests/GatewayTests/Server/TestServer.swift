@@ -23,6 +23,7 @@ struct TestServer: Sendable {
         store: (any MessageStore)? = nil,
         router: Router<GatewayContext> = Router(context: GatewayContext.self),
         streams: [StreamRoute] = [],
+        reserved: Set<GroupName> = [],
         _ body: (TestServer) async throws -> Value
     ) async throws -> Value {
         var configuration = GatewayConfiguration()
@@ -33,7 +34,13 @@ struct TestServer: Sendable {
         configure(&configuration)
         let store = try store ?? SQLiteMessageStore(path: SQLiteMessageStore.inMemoryPath)
         let log = try MessageLog(store: store, layer: InMemoryChannelLayer(), configuration: logConfiguration)
-        let gateway = try Gateway(log: log, configuration: configuration, router: router, streams: streams)
+        let gateway = try Gateway(
+            log: log,
+            configuration: configuration,
+            router: router,
+            streams: streams,
+            reserved: reserved
+        )
         let server = TestServer(
             gateway: gateway,
             log: log,
