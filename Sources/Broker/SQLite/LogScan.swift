@@ -9,27 +9,26 @@ struct LogScan {
     private let topics: [Topic]
     private let now: Timestamp
     private let db: Database
-    private let names: Statement
     /// Groups that were met; nil for those that belong to none of the topics.
     private var met: [Int64: GroupName?] = [:]
 
-    init(_ topics: [Topic], _ now: Timestamp, _ db: Database) throws {
+    init(_ topics: [Topic], _ now: Timestamp, _ db: Database) {
         (self.topics, self.now, self.db) = (topics, now, db)
-        names = try db.cachedStatement(sql: "SELECT name FROM groups WHERE id = ?")
     }
 
-    /// The group of a row, if it belongs to the topics.
-    private mutating func group(_ row: Int64) throws -> GroupName? {
-        if let group = met[row] { return group }
-        let name = try String.fetchOne(names, arguments: [row]).map { try GroupName(stored: $0) }
-        let group = name.flatMap { name in topics.contains { $0.includes(name) } ? name : nil }
-        met[row] = .some(group)
+    /// The group of a row of ``walk(_:after:through:_:)``, if it belongs to the topics.
+    private mutating func group(_ row: Row) throws -> GroupName? {
+        let id = try row.value(1, as: Int64.self)
+        if let group = met[id] { return group }
+        let name = try GroupName(stored: row.value(2, as: String.self))
+        let group = topics.contains { $0.includes(name) } ? name : nil
+        met[id] = .some(group)
         return group
     }
 
     enum Direction: String {
-        case up = "id > ? AND id <= ? ORDER BY id"
-        case down = "id > ? AND id <= ? ORDER BY id DESC"
+        case up = "messages.id > ? AND messages.id <= ? ORDER BY messages.id"
+        case down = "messages.id > ? AND messages.id <= ? ORDER BY messages.id DESC"
     }
 
     /// Calls a body for the messages of the topics in `(after, through]` until it returns false. Only the ids and groups of
@@ -42,15 +41,21 @@ struct LogScan {
         through: Int64,
         _ body: (Int64, GroupName) throws -> Bool
     ) throws -> Int64? {
+        // The log first, and for each message its group.
         let found = try Row.fetchCursor(
-            db.cachedStatement(sql: "SELECT id, group_id FROM messages WHERE \(direction.rawValue) LIMIT ?"),
+            db.cachedStatement(
+                sql: """
+                    SELECT messages.id, group_id, name FROM messages CROSS JOIN groups ON groups.id = group_id
+                    WHERE \(direction.rawValue) LIMIT ?
+                    """
+            ),
             arguments: [after, through, Self.rowsAtOnce]
         )
         var looked = 0
         var last = after
         while let row = try found.next() {
             let id = try row.value(0, as: Int64.self)
-            if let group = try group(row.value(1)), try !body(id, group) { return last }
+            if let group = try group(row), try !body(id, group) { return last }
             last = id
             looked += 1
         }
@@ -84,11 +89,13 @@ struct LogScan {
         let groups = try GroupRows(topics.compactMap(\.group), db)
         var (removedThrough, oldest) = (groups.removedThrough, groups.oldest)
         for case .pattern(let pattern) in topics {
-            removedThrough = max(removedThrough, try PatternGroups(pattern, db).removed(beyond: after))
+            var groups = PatternGroups(pattern, db)
+            removedThrough = max(removedThrough, try groups.removed(beyond: after))
         }
         if removedThrough > after {
             for case .pattern(let pattern) in topics {
-                if let first = try PatternGroups(pattern, db).oldest() { oldest = min(oldest ?? first, first) }
+                var groups = PatternGroups(pattern, db)
+                if let first = try groups.oldest() { oldest = min(oldest ?? first, first) }
             }
         }
         return LogPage(

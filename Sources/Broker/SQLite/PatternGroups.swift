@@ -6,6 +6,8 @@ import GRDB
 /// answer; and the groups whose names begin as the pattern does. Both are walked in turn, a row each, until one of them has the
 /// answer. So a pattern that matches many groups meets one of them at once, and one that matches few has few to walk.
 struct PatternGroups {
+    /// How many groups were looked at.
+    private(set) var looked = 0
     private let pattern: ChannelPattern
     private let db: Database
 
@@ -15,7 +17,7 @@ struct PatternGroups {
 
     /// The highest sequence that retention or a purge has removed from one of them; 0 if it is not beyond a position. Groups
     /// that were forgotten may have been among them.
-    func removed(beyond position: Int64) throws -> Int64 {
+    mutating func removed(beyond position: Int64) throws -> Int64 {
         let forgotten = try SQLiteMessageStore.forgottenThrough(db)
         let beyond = max(position, forgotten)
         let condition = "removed_through > 0 AND removed_through > ?"
@@ -29,7 +31,7 @@ struct PatternGroups {
     }
 
     /// The oldest sequence that is stored of them.
-    func oldest() throws -> Int64? {
+    mutating func oldest() throws -> Int64? {
         try walk(
             "SELECT name, first_id FROM groups WHERE first_id > ? ORDER BY first_id",
             "SELECT name, first_id FROM groups WHERE name >= ? AND name < ? AND +first_id > ?",
@@ -38,7 +40,7 @@ struct PatternGroups {
         )
     }
 
-    private func walk(
+    private mutating func walk(
         _ inOrder: String,
         _ byName: String,
         _ bound: Int64,
@@ -56,6 +58,7 @@ struct PatternGroups {
         }
         var best: Int64?
         while let row = try ordered.next() {
+            looked += named == nil ? 1 : 2
             if try matches(row) { return try row.value(1) }
             guard let names = named else { continue }
             guard let row = try names.next() else { return best }

@@ -42,7 +42,8 @@ extension SQLiteMessageStore {
         try await read(.long) { db in
             var oldest = try GroupRows(topics.compactMap(\.group), db).oldest
             for case .pattern(let pattern) in topics {
-                if let first = try PatternGroups(pattern, db).oldest() { oldest = min(oldest ?? first, first) }
+                var groups = PatternGroups(pattern, db)
+                if let first = try groups.oldest() { oldest = min(oldest ?? first, first) }
             }
             return oldest
         }
