@@ -53,8 +53,12 @@ struct PatternStreamTests {
                     try await eventually { !isReached || steps.withLock { $0.made } > 0 }
                     steps.withLock { $0.isOver = true }
                     try await eventually { steps.withLock { $0.underWay } == 0 }
-                    let end = try await server.publish("end", to: "a.end")
-                    published.withLock { $0.append(end) }
+                    // Live, too: one message of all three topics, one of two, and a group that is new.
+                    for group in ["a.1", "a.new", "b", "a.end"] {
+                        let message = try await server.publish("end", to: group)
+                        published.withLock { $0.append(message) }
+                    }
+                    let end = try #require(published.withLock { $0.last })
                     try await client.messages(through: end.id?.sequence ?? 0)
                     let all = published.withLock { $0 }.sorted { ($0.id?.sequence ?? 0) < ($1.id?.sequence ?? 0) }
                     try await server.expectExact(client, Self.matched(all), all)
@@ -126,6 +130,9 @@ struct PatternStreamTests {
     @Test(arguments: [1, 64 << 20])
     func `retention of a matched group is a gap, of another it is none`(recentBytes: Int) async throws {
         try await StreamServer.run(configure: { $0.recentMessageBytes = recentBytes }) { server in
+            // So that the recent messages are in memory.
+            let follower = try await server.stream("/events?match=a.*")
+            try await follower.opened()
             for number in 1...30 { try await server.publish("\(number)", to: ["a.1", "a.2", "b.1"][number % 3]) }
             try await server.log.purge(GroupName("b.1"), through: 20)
             let whole = try await server.stream("/events?match=a.*", lastEventID: server.position(3))
@@ -144,6 +151,7 @@ struct PatternStreamTests {
             try await later.messages(through: 30)
             #expect(later.receipt.control.map(\.event) == ["stream-open"])
             #expect(later.receipt.sequences == expected.filter { $0 > 12 })
+            #expect(follower.receipt.sequences == (1...30).filter { $0 % 3 != 2 }.map(Int64.init))
         }
     }
 
