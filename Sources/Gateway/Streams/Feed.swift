@@ -85,6 +85,27 @@ final class Feed {
     }
 }
 
+extension Feed {
+    /// What it has not delivered yet, in order. A message that belongs to several of its topics is there once.
+    var arrived: [FollowedTopic.Arrival] {
+        if pending.count == 1, let topic = pending.first { return topic.arrived }
+        var last = 0
+        return pending.flatMap(\.arrived).sorted { $0.order < $1.order }.filter { arrival in
+            defer { last = arrival.order }
+            return arrival.order != last
+        }
+    }
+
+    /// The same, encoded. One topic's batches are shared by all its feeds; those of several topics are this feed's own, and
+    /// references where nobody would share the copy.
+    var pendingBatches: [Batch] {
+        if pending.count == 1, let topic = pending.first { return topic.batches(in: key.style) }
+        let messages = arrived.map(\.message)
+        return live.count == 1
+            ? Batch.references(to: messages, style: key.style) : Batch.make(of: messages, style: key.style)
+    }
+}
+
 /// A group that streams of this event loop follow, or all that match a pattern.
 ///
 /// Confined to its event loop.

@@ -244,7 +244,7 @@ final class Shard {
             pieces.forget(feed)
             // Before the delivery: a stream that falls behind in it counts what it did not get itself.
             countDrops(in: feed)
-            if !feed.live.isEmpty { deliver(Self.batches(for: feed), to: feed) }
+            if !feed.live.isEmpty { deliver(feed.pendingBatches, to: feed) }
             feed.pending.removeAll(keepingCapacity: true)
             feed.sharedAnswer = nil
         }
@@ -258,25 +258,6 @@ final class Shard {
         arrivals = 0
         position = drained
         isDelivering = false
-    }
-
-    /// One topic's batches are shared by all its feeds; those of several topics are this feed's own, and references
-    /// where nobody would share the copy.
-    private static func batches(for feed: Feed) -> [Batch] {
-        if feed.pending.count == 1, let topic = feed.pending.first { return topic.batches(in: feed.key.style) }
-        let messages = arrived(for: feed).map(\.message)
-        return feed.live.count == 1
-            ? Batch.references(to: messages, style: feed.key.style) : Batch.make(of: messages, style: feed.key.style)
-    }
-
-    /// What has come for a feed, in order. A message that belongs to several of its topics is there once.
-    private static func arrived(for feed: Feed) -> [FollowedTopic.Arrival] {
-        if feed.pending.count == 1, let topic = feed.pending.first { return topic.arrived }
-        var last = 0
-        return feed.pending.flatMap(\.arrived).sorted { $0.order < $1.order }.filter { arrival in
-            defer { last = arrival.order }
-            return arrival.order != last
-        }
     }
 
     private func deliver(_ batches: [Batch], to feed: Feed) {
@@ -295,7 +276,7 @@ final class Shard {
     private func countDrops(in feed: Feed) {
         let behind = feed.streams - feed.live.count
         guard behind > 0 else { return }
-        let unstored = Self.arrived(for: feed).reduce(0) { $0 + ($1.message.id == nil ? 1 : 0) }
+        let unstored = feed.arrived.reduce(0) { $0 + ($1.message.id == nil ? 1 : 0) }
         if unstored > 0 { counters.droppedUnstored.add(behind * unstored) }
     }
 }

@@ -21,9 +21,9 @@ class Subscriber {
     /// Its place among the feed's live ones.
     private(set) var liveIndex: Int?
     /// Under which number its grant's end knows it.
-    private var endNumber: Int?
+    final var endNumber: Int?
     /// Ends it when its grant does.
-    private var expiry: Scheduled<Void>?
+    final var expiry: Scheduled<Void>?
 
     init(request: Request, shard: Shard) {
         self.request = request
@@ -51,43 +51,6 @@ class Subscriber {
         let isGranted = attachToEnd()
         shard.join(self)
         if !isGranted { end() }
-    }
-
-    /// - Returns: Whether its grant still holds.
-    private func attachToEnd() -> Bool {
-        scheduleExpiry()
-        guard let grantEnd = request.grant.end else { return true }
-        let this = NIOLoopBound(self, eventLoop: shard.eventLoop)
-        let outside = shard.shared.outside
-        endNumber = grantEnd.attach { done in
-            outside.begin()
-            this.eventLoop.execute {
-                this.value.end()
-                outside.end()
-                done()
-            }
-        }
-        return endNumber != nil
-    }
-
-    /// In milliseconds.
-    private static let longestWait: Int64 = 60_000
-
-    private func scheduleExpiry() {
-        guard let expiresAt = request.grant.expiresAt else { return }
-        let this = NIOLoopBound(self, eventLoop: shard.eventLoop)
-        // The wall clock may be set meanwhile: a long wait is cut into short ones.
-        let now = shard.settings.wallClock().milliseconds
-        let end = expiresAt.milliseconds
-        let wait = end <= now ? 0 : min(end, now + Self.longestWait) - now
-        expiry = shard.eventLoop.scheduleTask(in: .milliseconds(wait)) {
-            guard this.value.isOpen else { return }
-            if expiresAt > this.value.shard.settings.wallClock() {
-                this.value.scheduleExpiry()
-            } else {
-                this.value.end()
-            }
-        }
     }
 
     /// The connection is closed.
