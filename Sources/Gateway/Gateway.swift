@@ -94,7 +94,8 @@ public final class Gateway: Service {
         router.add(middleware: ProblemMiddleware())
         readiness = Readiness(log: log, outside: shared.outside)
         HealthRoutes.register(in: router, readiness: readiness)
-        MessageRoutes(log: log, answers: shared.answers).register(in: router)
+        MessageRoutes(log: log, answers: shared.answers, limits: configuration.limits(log, streams))
+            .register(in: router)
         GroupRoutes(log: log, subscribers: shared.subscribers).register(in: router)
         for stream in streams { router.resource(RouterPath(stream.path), onLoop: [.get, .head], [:]) }
         metrics = GatewayMetrics(log: log, shared: shared, configuration: configuration)

@@ -121,6 +121,15 @@ extension GatewayConfiguration {
             of: defaults,
             "Groups that one stream may follow"
         )
+        /// Of ``GatewayConfiguration/maximumPatternsPerStream``.
+        public static let maxPatternsPerStream = Setting(
+            "max-patterns-per-stream",
+            .count,
+            \.maximumPatternsPerStream,
+            in: 1...100,
+            of: defaults,
+            "Patterns that one stream may follow"
+        )
         /// Of ``GatewayConfiguration/maximumLast``.
         public static let maxLast = Setting(
             "max-last",
@@ -237,7 +246,8 @@ extension GatewayConfiguration {
             maxStreamsPerConnection,
             maxHeaderSize, maxBodySize, maxBatchSize,
             maxBatchMessages, maxBodiesSize, maxAnswersSize,
-            maxGroupsPerStream, maxLast, recentMessagesSize, inboxSize, connectionBufferSize, maxPinnedSize,
+            maxGroupsPerStream, maxPatternsPerStream, maxLast, recentMessagesSize, inboxSize, connectionBufferSize,
+            maxPinnedSize,
             headTimeout, bodyTimeout, minBodyRate, idleTimeout, stallTimeout, heartbeat, retry, grace, eventLoops,
         ]
     }

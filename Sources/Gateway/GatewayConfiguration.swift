@@ -67,6 +67,8 @@ public struct GatewayConfiguration: Sendable {
     public var maximumAnswerBytes = 64 << 20
     /// Groups that one stream may follow, at most 400.
     public var maximumGroupsPerStream = 100
+    /// Patterns that one stream may follow.
+    public var maximumPatternsPerStream = 10
 
     /// Messages that a stream with `last` begins with, at most: counting them costs a look at each. One that asks for more
     /// gets so many.

@@ -24,7 +24,7 @@ extension ChannelPattern {
     /// Whether every name that the other pattern matches belongs to this one, as far as that is plain to see: they are
     /// equal, or this one is literal text and `*`, and the other begins with that text.
     public func covers(_ other: ChannelPattern) -> Bool {
-        if self == other { return true }
+        if description == other.description { return true }
         guard let prefix = literalPrefix, description.utf8.dropFirst(prefix.utf8.count).elementsEqual("*".utf8) else {
             return false
         }

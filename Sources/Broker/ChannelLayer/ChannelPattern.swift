@@ -21,6 +21,8 @@ public struct ChannelPattern: Sendable, Hashable, ExpressibleByStringLiteral, Cu
 
     /// The pattern as it was written.
     public let description: String
+    /// Names of groups that do not match, whatever the pattern says.
+    public private(set) var excluded: Set<GroupName> = []
     private let elements: [Element]
 
     /// Any text is a pattern; a `[` that is never closed stands for itself.
@@ -35,12 +37,34 @@ public struct ChannelPattern: Sendable, Hashable, ExpressibleByStringLiteral, Cu
     }
 
     /// Whether the whole name matches. Takes at most pattern length × name length steps, whatever the pattern.
-    public func matches(_ channel: ChannelName) -> Bool { matches(Array(channel.description.utf8)) }
+    public func matches(_ channel: ChannelName) -> Bool { matches(channel.description) }
 
-    /// As for channels.
-    public func matches(_ group: GroupName) -> Bool { matches(Array(group.description.utf8)) }
+    /// As for channels; not for those that are ``excluded``.
+    public func matches(_ group: GroupName) -> Bool {
+        matches(group.description) && (excluded.isEmpty || !excluded.contains(group))
+    }
 
-    private func matches(_ name: [UInt8]) -> Bool {
+    /// The same pattern, which does not match these groups.
+    public func excluding(_ groups: Set<GroupName>) -> ChannelPattern {
+        var pattern = self
+        pattern.excluded.formUnion(groups)
+        return pattern
+    }
+
+    public static func == (one: ChannelPattern, other: ChannelPattern) -> Bool {
+        one.description == other.description && one.excluded == other.excluded
+    }
+
+    public func hash(into hasher: inout Hasher) {
+        hasher.combine(description)
+    }
+
+    private func matches(_ name: String) -> Bool {
+        // On the way of every message: read where the text lies.
+        name.utf8.withContiguousStorageIfAvailable { matches($0) } ?? matches(Array(name.utf8))
+    }
+
+    private func matches<Bytes: RandomAccessCollection<UInt8>>(_ name: Bytes) -> Bool where Bytes.Index == Int {
         var (position, element) = (0, 0)
         // Where to go on when what follows the last `*` fails: only the last one needs to be tried again, since an
         // earlier one that takes more leaves less for all that follows.

@@ -1,31 +1,33 @@
-/// The sinks that follow patterns. Patterns are few: each is compared with the group of every message.
+/// The sinks that follow patterns.
 struct PatternSinks: Sendable {
-    private var entries: [(pattern: ChannelPattern, sinks: [any ChannelSink])] = []
-
-    var isEmpty: Bool { entries.isEmpty }
+    private var sinks = PatternTable<[any ChannelSink]>()
     /// How many memberships there are.
-    var count: Int { entries.reduce(0) { $0 + $1.sinks.count } }
+    private(set) var count = 0
+
+    var isEmpty: Bool { sinks.isEmpty }
     /// A sink is there once for each of its patterns.
-    var all: [any ChannelSink] { entries.flatMap(\.sinks) }
+    var all: [any ChannelSink] { sinks.values.flatMap(\.self) }
 
     mutating func add(_ sink: any ChannelSink, _ pattern: ChannelPattern) {
-        guard let index = entries.firstIndex(where: { $0.pattern == pattern }) else {
-            return entries.append((pattern, [sink]))
-        }
-        if !entries[index].sinks.contains(where: { $0 === sink }) { entries[index].sinks.append(sink) }
+        var members = sinks[pattern] ?? []
+        guard !members.contains(where: { $0 === sink }) else { return }
+        members.append(sink)
+        sinks[pattern] = members
+        count += 1
     }
 
     mutating func remove(_ sink: any ChannelSink, _ pattern: ChannelPattern) {
-        guard let index = entries.firstIndex(where: { $0.pattern == pattern }) else { return }
-        entries[index].sinks.removeAll { $0 === sink }
-        if entries[index].sinks.isEmpty { entries.remove(at: index) }
+        guard var members = sinks[pattern], let index = members.firstIndex(where: { $0 === sink }) else { return }
+        members.remove(at: index)
+        sinks[pattern] = members.isEmpty ? nil : members
+        count -= 1
     }
 
     /// The members of a group, and those whose patterns match its name, each once.
     func adding(to members: [any ChannelSink], for group: GroupName) -> [any ChannelSink] {
-        var sinks = DistinctSinks()
-        sinks.insert(members)
-        for entry in entries where entry.pattern.matches(group) { sinks.insert(entry.sinks) }
-        return sinks.list
+        var all = DistinctSinks()
+        all.insert(members)
+        sinks.forEach(matching: group) { all.insert($0) }
+        return all.list
     }
 }

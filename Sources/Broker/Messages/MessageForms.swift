@@ -6,9 +6,9 @@ import Synchronization
 /// Each form is made once, by whoever needs it first, and shared by all who hold the message, on any thread.
 public final class MessageForms: Sendable {
     /// How many different forms a message can have.
-    public static let limit = 2
+    public static let limit = 3
 
-    private let forms = Mutex<(ByteBuffer?, ByteBuffer?, made: Int)>((nil, nil, 0))
+    private let forms = Mutex<(ByteBuffer?, ByteBuffer?, ByteBuffer?, made: Int)>((nil, nil, nil, 0))
 
     /// That of the message. Here, so that a message without one is no larger for it.
     let trace: TraceContext?
@@ -25,10 +25,14 @@ public final class MessageForms: Sendable {
     /// - Parameter make: Runs under a lock; who needs the same form meanwhile waits for it.
     public func form(_ index: Int, make: () -> ByteBuffer) -> ByteBuffer {
         forms.withLock { forms in
-            if let form = index == 0 ? forms.0 : forms.1 { return form }
+            if let form = index == 0 ? forms.0 : index == 1 ? forms.1 : forms.2 { return form }
             let form = make()
             forms.made += 1
-            if index == 0 { forms.0 = form } else { forms.1 = form }
+            switch index {
+            case 0: forms.0 = form
+            case 1: forms.1 = form
+            default: forms.2 = form
+            }
             return form
         }
     }

@@ -23,6 +23,11 @@ public enum Topic: Hashable, Sendable, CustomStringConvertible {
     public var group: GroupName? {
         if case .group(let name) = self { name } else { nil }
     }
+
+    /// The pattern, where it is one.
+    public var pattern: ChannelPattern? {
+        if case .pattern(let pattern) = self { pattern } else { nil }
+    }
 }
 
 /// Groups first, by name; then patterns, as they are written.

@@ -6,7 +6,13 @@ extension SQLiteMessageStore {
         in topics: [Topic],
         through: Int64
     ) async throws(BrokerError) -> Int64 {
-        let groups = try Self.groups(of: topics)
+        let groups = topics.compactMap(\.group)
+        guard groups.count == topics.count else {
+            return min(
+                try await firstScanned(of: start, in: topics, through: through).map { $0 - 1 } ?? through,
+                through
+            )
+        }
         let first: Int64?
         switch start {
         case .all: first = try await earliest(in: groups) { try $0.first(atOrAfter: 0, in: $1) }

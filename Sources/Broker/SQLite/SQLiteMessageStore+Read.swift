@@ -10,69 +10,65 @@ extension SQLiteMessageStore {
         limit: Int,
         maximumBytes: Int
     ) async throws(BrokerError) -> LogPage {
-        let groups = try Self.groups(of: topics)
-        return try await read(Self.length(after: after, through: through, limit: limit, maximumBytes: maximumBytes)) {
-            [epoch, configuration] db in
+        let length = Self.length(after: after, through: through, limit: limit, maximumBytes: maximumBytes)
+        let groups = topics.compactMap(\.group)
+        guard groups.count == topics.count else {
+            return try await read(length) { [epoch, configuration] db in
+                try LogScan(topics, configuration.clock(), db)
+                    .page(after: after, through: through, PageBuilder(epoch, limit: limit, maximumBytes: maximumBytes))
+            }
+        }
+        return try await read(length) { [epoch, configuration] db in
             let rows = try GroupRows(groups, db)
             // One index range for each group, merged by id: SQLite runs the parts as coroutines and stops at the limit.
             let part = "SELECT \(StoredMessage.columns) WHERE group_id = ? AND id > ? AND id <= ? AND \(Self.isKept)"
             let now = configuration.clock().milliseconds
-            var page = PageBuilder(epoch: epoch, rows: rows, limit: limit, maximumBytes: maximumBytes)
-            guard !rows.ids.isEmpty else { return page.page }
+            var page = PageBuilder(epoch, limit: limit, maximumBytes: maximumBytes)
+            guard !rows.ids.isEmpty else { return page.page(of: rows) }
             let union = rows.ids.map { _ in part }.joined(separator: " UNION ALL ")
             let arguments = rows.ids.flatMap { [$0, after, through, now] } + [Int64(limit) + 1]
             try page.fill(
                 from: Row.fetchCursor(
                     db.cachedStatement(sql: union + " ORDER BY id LIMIT ?"),
                     arguments: StatementArguments(arguments)
-                )
+                ),
+                rows.names
             )
-            return page.page
+            return page.page(of: rows)
         }
     }
 
     public func newestMessages(
-        of group: GroupName,
+        of topics: [Topic],
         before: Int64,
         limit: Int,
         maximumBytes: Int
     ) async throws(BrokerError) -> LogPage {
-        try await read(.long) { [epoch, configuration] db in
-            let rows = try GroupRows([group], db)
-            var page = PageBuilder(epoch: epoch, rows: rows, limit: limit, maximumBytes: maximumBytes)
-            guard let row = rows.ids.first else { return page.page }
+        let groups = topics.compactMap(\.group)
+        guard groups.count == topics.count else {
+            return try await newestScanned(of: topics, before: before, limit: limit, maximumBytes: maximumBytes)
+        }
+        return try await read(.long) { [epoch, configuration] db in
+            let rows = try GroupRows(groups, db)
+            var page = PageBuilder(epoch, limit: limit, maximumBytes: maximumBytes)
+            guard !rows.ids.isEmpty else { return page.page(of: rows) }
+            let part = "SELECT \(StoredMessage.columns) WHERE group_id = ? AND id < ? AND \(Self.isKept)"
+            let now = configuration.clock().milliseconds
+            let union = rows.ids.map { _ in part }.joined(separator: " UNION ALL ")
             try page.fill(
                 from: Row.fetchCursor(
-                    db.cachedStatement(
-                        sql: """
-                            SELECT \(StoredMessage.columns) WHERE group_id = ? AND id < ? AND \(Self.isKept)
-                            ORDER BY id DESC LIMIT ?
-                            """
-                    ),
-                    arguments: [row, before, configuration.clock().milliseconds, limit + 1]
-                )
+                    db.cachedStatement(sql: union + " ORDER BY id DESC LIMIT ?"),
+                    arguments: StatementArguments(rows.ids.flatMap { [$0, before, now] } + [Int64(limit) + 1])
+                ),
+                rows.names
             )
-            return LogPage(
-                messages: page.page.messages.reversed(),
-                isComplete: page.page.isComplete,
-                removedThrough: rows.removedThrough,
-                oldest: rows.oldest
-            )
+            return page.page(of: rows).reversed
         }
     }
 
     public func message(_ sequence: Int64, in group: GroupName) async throws(BrokerError) -> Message? {
         try await messages(of: [.group(group)], after: sequence - 1, through: sequence, limit: 1, maximumBytes: .max)
             .messages.first
-    }
-
-    /// - Throws: ``BrokerError``: for a pattern. Nothing follows one yet.
-    static func groups(of topics: [Topic]) throws(BrokerError) -> [GroupName] {
-        let groups = topics.compactMap(\.group)
-        guard groups.count == topics.count else {
-            throw BrokerError(.storeUnavailable, "Messages are read by group; patterns have no history yet.")
-        }
-        return groups
     }
 
     /// A page near the head looks at so many messages at most. What lies further back may have to pass over any number of
@@ -134,50 +130,5 @@ struct GroupRows {
             if let first = try row.optional(2, as: Int64.self) { oldest = min(oldest ?? first, first) }
         }
         ids.sort()
-    }
-}
-
-/// Rows made into a page, until the page is full.
-private struct PageBuilder {
-    let epoch: Epoch
-    let rows: GroupRows
-    let limit: Int
-    let maximumBytes: Int
-    private var messages: [Message] = []
-    private var isComplete = true
-
-    init(epoch: Epoch, rows: GroupRows, limit: Int, maximumBytes: Int) {
-        (self.epoch, self.rows, self.limit, self.maximumBytes) = (epoch, rows, limit, maximumBytes)
-    }
-
-    var page: LogPage {
-        LogPage(
-            messages: messages,
-            isComplete: isComplete,
-            removedThrough: rows.removedThrough,
-            oldest: rows.oldest
-        )
-    }
-
-    /// Takes rows of ``StoredMessage/columns``, of which there is one more than the limit if there is more. Ends before a
-    /// message that is damaged.
-    ///
-    /// - Throws: The damage, where that message is the first.
-    mutating func fill(from cursor: RowCursor) throws {
-        var bytes = 0
-        while let row = try cursor.next() {
-            let data = try StoredMessage.data(row)
-            bytes += data.readableBytes
-            guard messages.count < limit, messages.isEmpty || bytes <= maximumBytes else {
-                isComplete = false
-                return
-            }
-            do {
-                messages.append(try StoredMessage.read(row, data, in: rows.names[try row.value(1)], epoch: epoch))
-            } catch  where !messages.isEmpty && error is BrokerError {
-                isComplete = false
-                return
-            }
-        }
     }
 }

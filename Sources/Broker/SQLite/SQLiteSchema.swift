@@ -119,12 +119,20 @@ enum SQLiteSchema {
             try db.execute(sql: "INSERT INTO meta (key, value) VALUES ('epoch', ?)", arguments: ["\(Epoch.random())"])
         }
         migrator.registerMigration("2 empty groups") { try $0.execute(sql: emptyGroups) }
+        migrator.registerMigration("3 patterns") { try $0.execute(sql: patterns) }
         return migrator
     }
 
     /// Groups that have no messages, those first that lost theirs first. A sweep forgets them.
     private static let emptyGroups = """
         CREATE INDEX groups_by_removal ON groups (removed_through) WHERE first_id IS NULL;
+        """
+
+    /// For patterns, which ask what was removed, and what is oldest, of groups that are not known by name. A publish writes to
+    /// neither, unless it is a group's first.
+    private static let patterns = """
+        CREATE INDEX groups_by_first_message ON groups (first_id) WHERE first_id IS NOT NULL;
+        CREATE INDEX groups_by_removed_messages ON groups (removed_through) WHERE removed_through > 0;
         """
 
     /// `data` is a BLOB that holds UTF-8: SQLite's text functions, and what binds to them, end at a NUL, which is a

@@ -36,7 +36,8 @@ public protocol MessageStore: Sendable {
     func broadcast(_ unstored: [Message])
 
     /// The messages of `topics` with `after < sequence <= through`, ascending: the oldest `limit` of them, fewer where
-    /// their data passes `maximumBytes` (at least one is returned if there is one).
+    /// their data passes `maximumBytes` (at least one is returned if there is one). Where a pattern is among the topics, the
+    /// page may end early, also with no message at all: ``LogPage/end`` says where.
     func messages(
         of topics: [Topic],
         after: Int64,
@@ -45,10 +46,10 @@ public protocol MessageStore: Sendable {
         maximumBytes: Int
     ) async throws(BrokerError) -> LogPage
 
-    /// The newest `limit` messages of a group with `sequence < before`, ascending, fewer where their data passes
+    /// The newest `limit` messages of `topics` with `sequence < before`, ascending, fewer where their data passes
     /// `maximumBytes` (at least one is returned if there is one).
     func newestMessages(
-        of group: GroupName,
+        of topics: [Topic],
         before: Int64,
         limit: Int,
         maximumBytes: Int
@@ -161,17 +162,23 @@ public struct LogPage: Sendable {
     public let messages: [Message]
     /// Whether nothing more lies in the stretch that was asked for.
     public let isComplete: Bool
-    /// The highest sequence that retention or a purge removed from any of the groups; 0 if nothing was.
+    /// The highest sequence that retention or a purge removed from any of the groups; 0 if nothing was. Of groups that match
+    /// a pattern, it is looked for only beyond the beginning of the page.
     public let removedThrough: Int64
     /// The oldest sequence that is still stored of the groups, wherever the stretch lies, at most that of a message whose
-    /// `ttl` has just ended; nil if none is.
+    /// `ttl` has just ended; nil if none is. For a pattern it is looked for only where something was removed beyond the
+    /// beginning of the page.
     public let oldest: Int64?
+    /// Where the page ends that is not complete and whose last message does not say so: the log was read up to here, and
+    /// holds no others.
+    public let end: Int64?
 
-    public init(messages: [Message], isComplete: Bool, removedThrough: Int64, oldest: Int64?) {
+    public init(messages: [Message], isComplete: Bool, removedThrough: Int64, oldest: Int64?, end: Int64? = nil) {
         self.messages = messages
         self.isComplete = isComplete
         self.removedThrough = removedThrough
         self.oldest = oldest
+        self.end = end
     }
 }
 

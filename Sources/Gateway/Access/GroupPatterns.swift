@@ -26,7 +26,12 @@ struct GroupPatterns: Sendable, Equatable {
     var isEmpty: Bool { names.isEmpty && patterns.isEmpty }
 
     func cover(_ topic: Topic) -> Bool {
-        if case .group(let name) = topic, names.contains(name) { return true }
+        switch topic {
+        case .group(let name): if names.contains(name) { return true }
+        // A pattern without special characters is a name.
+        case .pattern(let pattern):
+            if let name = try? GroupName(pattern.description), names.contains(name) { return true }
+        }
         return patterns.contains { $0.covers(topic) }
     }
 

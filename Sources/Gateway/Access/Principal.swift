@@ -114,20 +114,17 @@ struct Principal: Sendable {
             }
         case .refused(let problem, _): return problem
         }
-        guard let group = applicationGroup(in: topic) else { return nil }
+        // A pattern is not refused: it does not match them, see ``followable(_:)``.
+        guard case .group(let group) = topic, terms.applicationGroups.contains(group) else { return nil }
         return Problem(
             .forbidden,
             "The group '\(group)' belongs to an application of this server: use the application's own pages."
         )
     }
 
-    /// One of an application's groups in a topic.
-    private func applicationGroup(in topic: Topic) -> GroupName? {
-        guard !terms.applicationGroups.isEmpty else { return nil }
-        switch topic {
-        case .group(let group): return terms.applicationGroups.contains(group) ? group : nil
-        case .pattern: return terms.applicationGroups.first { topic.includes($0) }
-        }
+    /// The pattern as it may be followed: it matches none of an application's groups.
+    func followable(_ pattern: ChannelPattern) -> ChannelPattern {
+        pattern.excluding(terms.applicationGroups)
     }
 
     /// What the names of all groups begin with for which it has a right; none of them begins with another.

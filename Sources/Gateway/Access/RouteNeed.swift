@@ -66,6 +66,17 @@ struct GroupAccess: Sendable {
         try principal.check(right, .group(group))
     }
 
+    /// - Returns: The pattern as it may be followed: without the groups of applications.
+    /// - Throws: ``Problem``: 401, 403, where the right does not cover the pattern.
+    func check(_ pattern: ChannelPattern) throws(Problem) -> ChannelPattern {
+        guard let right else {
+            try Principal.nobody.check(.subscribe, .pattern(pattern))
+            return pattern
+        }
+        try principal.check(right, .pattern(pattern))
+        return principal.followable(pattern)
+    }
+
     /// What the names of all groups begin with that it may use; none of them begins with another.
     var prefixes: [String] { right.map { principal.prefixes($0) } ?? [] }
 }

@@ -39,6 +39,9 @@ public struct StreamGrant: Sendable {
 
     /// Reserved groups may be among them.
     public var groups: [GroupName]
+    /// All groups that match one of them are followed as well. Reserved groups are matched as others, unless they are
+    /// excluded.
+    public var patterns: [ChannelPattern] = []
     /// What the stream's messages look like.
     public var payload: Payload
     /// Whether a client that names no beginning gets all that is stored first, and not only what is new.

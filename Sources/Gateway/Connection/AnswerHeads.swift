@@ -17,8 +17,16 @@ struct AnswerHeads {
     }
 
     /// The head of a stream.
-    func streamHead(answering request: HTTPRequestHead, _ id: RequestID, on wire: Wire) -> ResponseHead {
-        StreamHead.make(on: wire, date: date.value, id: id, extraHeaders: access.headers(for: request))
+    func streamHead(
+        _ fields: HTTPFields,
+        answering request: HTTPRequestHead,
+        _ id: RequestID,
+        on wire: Wire
+    ) -> ResponseHead {
+        let extra = access.headers(for: request, vary: fields[values: .vary])
+        var fields = fields
+        if access.variesByOrigin { fields[.vary] = nil }
+        return StreamHead.make(fields, on: wire, date: date.value, id: id, extraHeaders: extra)
     }
 
     /// The head of an answer, with room for its body.

@@ -23,6 +23,8 @@ extension ConnectionHandler {
                     this.value.handler.open(this.value.request, grant)
                 }
             }
+        case .poll:
+            poll(request)
         case .publish(let group):
             publish(request, to: group, context)
         case .publishBatch:

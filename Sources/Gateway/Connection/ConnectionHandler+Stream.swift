@@ -28,23 +28,31 @@ extension ConnectionHandler {
             return respond(error.answer)
         }
         stream.origin.client = services.shard.shared.strangers.proxies.client(request.head.headers, peer: arrival.peer)
-        guard request.head.method != .HEAD else {
-            return respond(Answer(status: .ok, headers: StreamHead.fields))
+        let format = stream.feedKey.style.format
+        let fields = StreamHead.fields(of: format, isNegotiated: grant == nil)
+        guard request.head.method != .HEAD else { return respond(Answer(status: .ok, headers: fields)) }
+        guard !loop.isEnding else {
+            return comeBackLater(format, fields, services.admission.reasonToWait, excess)
         }
-        guard !loop.isEnding else { return comeBackLater(services.admission.reasonToWait, excess) }
         let place = services.shard.shared.strangers.streamSeat(for: request.principal)
         guard place.isFree else {
-            return comeBackLater("this user has as many streams as are allowed (--max-streams-per-user)", .user)
+            let reason = "this user has as many streams as are allowed (--max-streams-per-user)"
+            return comeBackLater(format, fields, reason, .user)
         }
         streamSeat = place.seat
-        begin(Subscriber(request: stream, shard: services.shard), answering: request.head, context)
+        begin(Subscriber(request: stream, shard: services.shard), fields, answering: request.head, context)
     }
 
     /// The response is a stream from now on, and has no end that the client could wait for: its connection reads no more
     /// requests, and needs nothing that reads them.
-    private func begin(_ subscriber: Subscriber, answering head: HTTPRequestHead, _ context: ChannelHandlerContext) {
+    private func begin(
+        _ subscriber: Subscriber,
+        _ fields: HTTPFields,
+        answering head: HTTPRequestHead,
+        _ context: ChannelHandlerContext
+    ) {
         let mark = mark ?? RequestMark(id: services.makeID(), began: .now())
-        wire.beginStream(services.heads.streamHead(answering: head, mark.id, on: wire))
+        wire.beginStream(services.heads.streamHead(fields, answering: head, mark.id, on: wire))
         if services.requestLog.hasRequests {
             services.requestLog.answered(subject(head, mark), .ok, bytes: 0)
         }
@@ -93,12 +101,17 @@ extension ConnectionHandler {
     /// An answer that makes `EventSource` try again: a 503 would end it for good.
     ///
     /// - Parameter reason: For people who look at it; `EventSource` passes a comment over.
-    private func comeBackLater(_ reason: String, _ rejection: Rejection?) {
+    private func comeBackLater(
+        _ format: EventFormat,
+        _ fields: HTTPFields,
+        _ reason: String,
+        _ rejection: Rejection?
+    ) {
         services.counters.refusedConnections.add(1)
         loop.closeAfterThis()
         let retry = services.shard.settings.random(5000...15_000)
-        let body = ByteBuffer(string: "retry: \(retry)\n: come back later: \(reason)\n\n")
-        respond(Answer(status: .ok, headers: StreamHead.fields, body: body, rejection: rejection))
+        let body = format.ending(retryMilliseconds: retry, reason: reason)
+        respond(Answer(status: .ok, headers: fields, body: body, rejection: rejection))
     }
 }
 

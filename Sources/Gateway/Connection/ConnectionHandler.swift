@@ -89,6 +89,7 @@ final class ConnectionHandler: ChannelDuplexHandler, OpenConnection {
         guard wire.version != .http2 else { return }
         // A client that half-closes will not read a stream on: browsers and curl close like that when they go away.
         loop.inputClosed()
+        endPoll()
         goOn()
     }
 

@@ -29,6 +29,7 @@ extension GatewayConfiguration {
             batchBytes: maximumBatchBytes,
             batchMessages: maximumBatchMessages,
             groupsPerStream: maximumGroupsPerStream,
+            patternsPerStream: maximumPatternsPerStream,
             last: maximumLast,
             streams: Dictionary(streams.map { (LoopRoute.key(ofPath: $0.path), $0) }) { first, _ in first }
         )

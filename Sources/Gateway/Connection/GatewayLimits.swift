@@ -9,6 +9,7 @@ struct GatewayLimits: Sendable {
     let batchBytes: Int
     let batchMessages: Int
     let groupsPerStream: Int
+    let patternsPerStream: Int
     /// Messages that `last` replays, at most.
     let last: Int
     /// Applications' streams by their paths.

@@ -113,7 +113,7 @@ extension IncomingRequest {
         case .publish where bodyKind == .text: " (\(MessageLog.Configuration.Settings.maxMessageSize))"
         case .publish, nil: " (\(GatewayConfiguration.Settings.maxBodySize))"
         case .publishBatch: " (\(GatewayConfiguration.Settings.maxBatchSize))"
-        case .stream, .streamOfGroups, .granted, .wholeServer: ""
+        case .stream, .streamOfGroups, .poll, .granted, .wholeServer: ""
         }
     }
 }
@@ -145,6 +145,8 @@ struct RequestTarget: Sendable {
 enum LoopRoute: Hashable {
     case stream(group: String)
     case streamOfGroups
+    /// History that waits for what is not there yet; without a group it is of those in the query.
+    case poll(group: String?)
     case publish(group: String)
     case publishBatch
     /// A stream on an application's path.
@@ -152,7 +154,12 @@ enum LoopRoute: Hashable {
     /// `OPTIONS *`: about the server as a whole.
     case wholeServer
 
-    init?(_ method: HTTPMethod, _ path: Substring, _ streams: [String: StreamRoute] = [:]) {
+    init?(
+        _ method: HTTPMethod,
+        _ path: Substring,
+        query: Substring = "",
+        _ streams: [String: StreamRoute] = [:]
+    ) {
         // As the router sees them: with or without a slash at their end.
         let path = path.utf8.count > 1 && path.utf8.last == UInt8(ascii: "/") ? path.dropLast() : path
         switch method {
@@ -161,6 +168,10 @@ enum LoopRoute: Hashable {
                 self = .streamOfGroups
             } else if let group = Self.group(in: path, before: "/events") {
                 self = .stream(group: group)
+            } else if method == .GET, Self.waits(query), path == "/messages" {
+                self = .poll(group: nil)
+            } else if method == .GET, Self.waits(query), let group = Self.group(in: path, before: "/messages") {
+                self = .poll(group: group)
             } else if !streams.isEmpty, streams[Self.key(ofPath: path)] != nil {
                 self = .granted(path: Self.key(ofPath: path))
             } else {
@@ -184,11 +195,16 @@ enum LoopRoute: Hashable {
     /// What it needs.
     var need: RouteNeed {
         switch self {
-        case .stream, .streamOfGroups: .groups(.subscribe)
+        case .stream, .streamOfGroups, .poll: .groups(.subscribe)
         case .publish, .publishBatch: .groups(.publish)
         case .granted: .application
         case .wholeServer: .nothing
         }
+    }
+
+    /// Whether a query has the field `wait`.
+    private static func waits(_ query: Substring) -> Bool {
+        !query.isEmpty && query.utf8.split(separator: UInt8(ascii: "&")).contains { $0.starts(with: "wait=".utf8) }
     }
 
     /// A path as the router sees it: with or without `/` at its end.
@@ -221,14 +237,14 @@ extension LoopRoute {
     var publishes: Bool {
         switch self {
         case .publish, .publishBatch: true
-        case .stream, .streamOfGroups, .granted, .wholeServer: false
+        case .stream, .streamOfGroups, .poll, .granted, .wholeServer: false
         }
     }
 
     var isStream: Bool {
         switch self {
         case .stream, .streamOfGroups, .granted: true
-        case .publish, .publishBatch, .wholeServer: false
+        case .publish, .publishBatch, .poll, .wholeServer: false
         }
     }
 }

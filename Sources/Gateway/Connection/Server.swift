@@ -156,8 +156,9 @@ struct Server: Sendable {
         file?.remove()
         for loop in loops {
             loop.eventLoop.execute {
-                for stream in Array(loop.value.shard.allStreams) { stream.end() }
+                // First: the answers of long polls, which end with the streams, are the last of their connections.
                 loop.value.connections.forEach { $0.shutDown() }
+                for stream in Array(loop.value.shard.allStreams) { stream.end() }
             }
         }
         let eventLoop = group.next()

@@ -6,6 +6,9 @@ public struct OpenStream: Sendable {
     public enum Transport: String, Sendable {
         /// Server-sent events.
         case eventStream = "event-stream"
+        /// NDJSON.
+        case lines = "ndjson"
+        case longPoll = "long-poll"
     }
 
     /// Names it until it ends, on this start of the server.

@@ -10,7 +10,7 @@ extension Subscriber {
             id: id,
             user: request.origin.user,
             address: (request.origin.client ?? AddressBytes(connection?.remoteAddress))?.description,
-            transport: request.feedKey.style.transport,
+            transport: transport,
             groups: topics.compactMap(\.group),
             patterns: topics.filter { $0.group == nil }.map(\.description),
             isLive: isLive,

@@ -24,16 +24,16 @@ final class LargeAnswers: Sendable {
         guard budget.used + Self.leastBytes <= budget.limit else { throw isFull }
         let answer = try await make()
         let bytes = answer.body.readableBytes
-        guard bytes < Self.leastBytes || held.take(bytes) || holdsAlone(bytes, held) else { throw isFull }
+        guard bytes < Self.leastBytes || hold(bytes, held) else { throw isFull }
         return answer
     }
 
-    /// One answer goes out whatever its size, where no other waits.
-    private func holdsAlone(_ bytes: Int, _ held: BudgetShare) -> Bool {
-        budget.used == 0 && held.take(bytes, ofShare: max(bytes, budget.limit))
+    /// Whether there is room for so many bytes. One answer goes out whatever its size, where no other waits.
+    func hold(_ bytes: Int, _ held: BudgetShare) -> Bool {
+        held.take(bytes) || (budget.used == 0 && held.take(bytes, ofShare: max(bytes, budget.limit)))
     }
 
-    private var isFull: Problem {
+    var isFull: Problem {
         Problem(
             .serviceUnavailable,
             "History that other clients read slowly fills the memory that it may take (\(GatewayConfiguration.Settings.maxAnswersSize) \(budget.limit)). "

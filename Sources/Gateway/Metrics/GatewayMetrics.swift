@@ -77,6 +77,7 @@ struct GatewayMetrics: Sendable {
         let (unstored, inboxes) = (counters.droppedUnstored.value, counters.droppedInInboxes.value)
         return [
             .gauge("notify_streams", "Open streams.", open),
+            .gauge("notify_polls", "Long polls that wait; they are among the streams.", counters.polls.value),
             .gauge("notify_streams_live", "Streams that get each message as it comes.", live),
             .gauge(
                 "notify_streams_catching_up",

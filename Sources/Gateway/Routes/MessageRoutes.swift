@@ -7,6 +7,7 @@ import NIOCore
 struct MessageRoutes: Sendable {
     let log: MessageLog
     let answers: LargeAnswers
+    let limits: GatewayLimits
 
     /// An answer holds about so many bytes of data, or one message: what a client asks for with few bytes must not cost
     /// unbounded memory. `has_more` tells that there is more.
@@ -18,8 +19,9 @@ struct MessageRoutes: Sendable {
             onLoop: [.post],
             [
                 .get: .group(.subscribe) { request, context, group in
-                    try await large(context) { try await history(request, of: group) }
-                }
+                    try await large(context) { try await history(of: [.group(group)], request.query(.history)) }
+                },
+                .delete: .group(.delete) { try await purge($0, of: $2) },
             ]
         )
         router.resource(
@@ -31,7 +33,19 @@ struct MessageRoutes: Sendable {
                 .delete: .group(.delete) { try await delete($0, $1, of: $2) },
             ]
         )
-        router.resource("/messages", onLoop: [.post], [:])
+        router.resource(
+            "/messages",
+            onLoop: [.post],
+            [
+                .get: RouteHandler(needs: .groups(.subscribe)) { request, context in
+                    let fields = try RequestTarget(request.head.path ?? "/").fields()
+                    let selection = try TopicSelection(group: nil, fields, context.access)
+                    let query = try request.query(.historyOfGroups)
+                    try selection.checkCount(limits, path: "/messages")
+                    return try await large(context) { try await history(of: selection.topics, query) }
+                }
+            ]
+        )
     }
 
     private func large(_ context: GatewayContext, _ make: () async throws -> Answer) async throws -> Answer {
@@ -41,20 +55,20 @@ struct MessageRoutes: Sendable {
 
     // MARK: History
 
-    private func history(_ request: Request, of group: GroupName) async throws -> Answer {
-        let query = try request.query(.history)
+    private func history(of topics: [Topic], _ query: [String: String]) async throws -> Answer {
+        if let wait = query["wait"] { try PollRequest.check(wait: wait, query) }
         let limit = try PageLimit.parse(query["limit"])
         let page: LogPage
         if let text = query["after"] {
             guard query["before"] == nil, query["since"] == nil else { throw Self.oneBound }
-            page = try await forward(group, after: try sequence(of: text, "after"), limit)
+            page = try await forward(topics, after: try sequence(of: text, "after"), limit)
         } else if let text = query["since"] {
             guard query["before"] == nil else { throw Self.oneBound }
-            page = try await since(text, group, limit)
+            page = try await since(text, topics, limit)
         } else {
             let before = try query["before"].map { try sequence(of: $0, "before") } ?? .max
             page = try await log.store.newestMessages(
-                of: group,
+                of: topics,
                 before: min(before, log.frontier.sequence + 1),
                 limit: limit,
                 maximumBytes: Self.maximumBytes
@@ -63,16 +77,16 @@ struct MessageRoutes: Sendable {
         return Self.answer(page)
     }
 
-    private func since(_ text: String, _ group: GroupName, _ limit: Int) async throws -> LogPage {
-        if text == "latest" { return try await forward(group, after: log.frontier.sequence, limit) }
+    private func since(_ text: String, _ topics: [Topic], _ limit: Int) async throws -> LogPage {
+        if text == "latest" { return try await forward(topics, after: log.frontier.sequence, limit) }
         switch HistoryStart(text, now: .now()) {
         case .id(let id)?:
-            return try await forward(group, after: try sequence(of: id, "since"), limit)
+            return try await forward(topics, after: try sequence(of: id, "since"), limit)
         case .replay(let start)?:
             let through = log.frontier.sequence
             return try await forward(
-                group,
-                after: try await log.store.position(of: start, in: [.group(group)], through: through),
+                topics,
+                after: try await log.store.position(of: start, in: topics, through: through),
                 limit
             )
         case nil:
@@ -80,28 +94,36 @@ struct MessageRoutes: Sendable {
         }
     }
 
-    private func forward(_ group: GroupName, after: Int64, _ limit: Int) async throws -> LogPage {
-        try await log.store.messages(
-            of: [.group(group)],
-            after: after,
-            through: log.frontier.sequence,
-            limit: limit,
-            maximumBytes: Self.maximumBytes
-        )
+    private func forward(_ topics: [Topic], after: Int64, _ limit: Int) async throws -> LogPage {
+        let through = log.frontier.sequence
+        var after = after
+        while true {
+            let page = try await log.store.messages(
+                of: topics,
+                after: after,
+                through: through,
+                limit: limit,
+                maximumBytes: Self.maximumBytes
+            )
+            // A pattern that matches little: a stretch of the log without a message of it says nothing to the client.
+            guard page.messages.isEmpty, !page.isComplete, let end = page.end, end > after else { return page }
+            after = end
+        }
     }
 
-    private static var oneBound: Problem {
+    static var oneBound: Problem {
         Problem(.badRequest, "Give one of after, since and before: they are different places to page from.")
     }
 
     private func sequence(of text: String, _ name: String) throws(Problem) -> Int64 {
         guard let id = try? MessageID(text) else {
-            throw Problem(
-                .badRequest,
-                "\(name)=\(text.quotedForPeople) is no message id, which look like 'k7f2q9-1042'."
-            )
+            throw Self.noID(text, name)
         }
         return try sequence(of: id, name)
+    }
+
+    static func noID(_ text: String, _ name: String) -> Problem {
+        Problem(.badRequest, "\(name)=\(text.quotedForPeople) is no message id, which look like 'k7f2q9-1042'.")
     }
 
     private func sequence(of id: MessageID, _ name: String) throws(Problem) -> Int64 {
@@ -128,6 +150,14 @@ struct MessageRoutes: Sendable {
         let hasMore = count < page.messages.count || !page.isComplete
         body.writeString("],\"has_more\":\(hasMore)}\n")
         return .json(.ok, body)
+    }
+
+    // MARK: Purge
+
+    private func purge(_ request: Request, of group: GroupName) async throws -> Answer {
+        let query = try request.query(.purge)
+        try await log.purge(group, through: try query["through"].map { try sequence(of: $0, "through") })
+        return Answer(status: .noContent)
     }
 
     // MARK: One message

@@ -20,18 +20,21 @@ struct QueryParameters: Sendable {
         "last_event_id",
         "envelope",
         "trace",
-        later: ["match", "presence"]
+        later: ["presence"]
     )
     static let streamOfGroups = QueryParameters(
         "group",
+        "match",
         "since",
         "last",
         "last_event_id",
         "envelope",
         "trace",
-        later: ["match", "presence"]
+        later: ["presence"]
     )
-    static let history = QueryParameters("after", "before", "since", "limit", later: ["wait"])
+    static let history = QueryParameters("after", "before", "since", "limit", "wait")
+    static let historyOfGroups = QueryParameters("group", "match", "after", "before", "since", "limit", "wait")
+    static let purge = QueryParameters("through")
     static let groups = QueryParameters("prefix", "after", "limit")
     static let connections = QueryParameters("after", "limit")
     static let publish = QueryParameters("event", "ttl", "persist")
@@ -40,7 +43,7 @@ struct QueryParameters: Sendable {
 
     /// Those that may come several times. Of `last_event_id` the last one counts: clients that cannot send the header add
     /// it to an address that may have one.
-    private static let repeated = ["group", "last_event_id"]
+    private static let repeated = ["group", "match", "last_event_id"]
 
     /// - Throws: ``Problem``: 400 that names those there are, or one that comes twice; 501 for one that another version has.
     func check(_ fields: [(name: String, value: String)]) throws(Problem) {

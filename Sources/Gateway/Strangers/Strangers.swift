@@ -87,6 +87,16 @@ final class Strangers: Sendable {
         return seat.number <= streamLimit ? (true, seat) : (false, nil)
     }
 
+    /// For a long poll; a stream is asked to come back instead.
+    var tooManyStreams: Problem {
+        Problem(
+            .tooManyRequests,
+            "Too many streams and polls of this user are open (\(GatewayConfiguration.Settings.maxStreamsPerUser) "
+                + "\(streamLimit ?? 0)). Close some, or try again in a moment.",
+            headers: [.retryAfter: "5"]
+        )
+    }
+
     // MARK: Publishes
 
     /// Counts publishes before they are made.

@@ -10,6 +10,8 @@ public final class Counters: Sendable {
     public let http2Streams = Atomic<Int>(0)
     /// Open streams.
     public let streams = Atomic<Int>(0)
+    /// Long polls that wait; they are streams, too.
+    public let polls = Atomic<Int>(0)
     /// Streams that get each message as it comes. The others are opening or catching up.
     public let liveStreams = Atomic<Int>(0)
     /// Messages written to streams, counted for each stream.

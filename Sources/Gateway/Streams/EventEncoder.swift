@@ -30,6 +30,8 @@ enum EventFormat: Hashable, Sendable {
     case envelope
     /// The same with the trace of its publish, where it has one.
     case tracedEnvelope
+    /// NDJSON: each message is a JSON object on a line of its own, and no event of an event stream.
+    case lines
     /// The form that an application gives it.
     case composed(Composition)
 }
@@ -48,8 +50,17 @@ enum EventEncoder {
         // Few messages have a trace, and few streams ask: those that do share it in a delivery, and no message keeps it.
         case .tracedEnvelope:
             message.trace == nil ? encode(message, as: .envelope) : chunk(of: message, as: format)
+        case .lines: message.forms.form(2) { line(of: message) }
         case .composed: chunk(of: message, as: format)
         }
+    }
+
+    private static func line(of message: Message) -> ByteBuffer {
+        var payload = ByteBuffer()
+        payload.reserveCapacity(message.data.readableBytes + 200)
+        payload.writeJSON(message)
+        payload.writeString("\n")
+        return Chunk.framed(payload)
     }
 
     private static func chunk(of message: Message, as format: EventFormat) -> ByteBuffer {
@@ -60,7 +71,7 @@ enum EventEncoder {
         case .plain:
             payload.writeEventLine(message.event)
             payload.writeDataLines(message.data)
-        case .envelope, .tracedEnvelope:
+        case .envelope, .tracedEnvelope, .lines:
             payload.writeEventLine(message.event)
             payload.writeString("data: ")
             payload.writeJSON(message, trace: format == .tracedEnvelope ? message.trace : nil)

@@ -1,4 +1,5 @@
 import Broker
+import NIOCore
 
 /// The connections of one event loop that follow the same groups in the same style, and so get the same bytes.
 ///
@@ -40,19 +41,31 @@ final class Feed {
         }
     }
 
+    /// The answer that one delivery is to polls.
+    struct SharedAnswer {
+        struct Key: Equatable {
+            let limit: Int
+            let after: Int64
+            let last: Int64
+        }
+
+        let key: Key
+        let messages: Int
+        let body: ByteBuffer
+    }
+
     let key: Key
-    /// Those of its topics that are groups.
-    let groups: [GroupName]
+    /// For the delivery that is under way.
+    var sharedAnswer: SharedAnswer?
     /// Streams that have this feed, in whatever phase.
     var streams = 0
     /// Those that get each batch as it comes. Each knows its index.
     private(set) var live: [Subscriber] = []
-    /// Groups with messages that this feed has not delivered yet.
-    var pending: [FollowedGroup] = []
+    /// Topics with messages that this feed has not delivered yet.
+    var pending: [FollowedTopic] = []
 
     init(key: Key) {
         self.key = key
-        groups = key.topics.compactMap(\.group)
     }
 
     func addLive(_ stream: Subscriber) {
@@ -72,22 +85,43 @@ final class Feed {
     }
 }
 
-/// A group that streams of this event loop follow.
+extension Feed {
+    /// What it has not delivered yet, in order. A message that belongs to several of its topics is there once.
+    var arrived: [FollowedTopic.Arrival] {
+        if pending.count == 1, let topic = pending.first { return topic.arrived }
+        var last = 0
+        return pending.flatMap(\.arrived).sorted { $0.order < $1.order }.filter { arrival in
+            defer { last = arrival.order }
+            return arrival.order != last
+        }
+    }
+
+    /// The same, encoded. One topic's batches are shared by all its feeds; those of several topics are this feed's own, and
+    /// references where nobody would share the copy.
+    var pendingBatches: [Batch] {
+        if pending.count == 1, let topic = pending.first { return topic.batches(in: key.style) }
+        let messages = arrived.map(\.message)
+        return live.count == 1
+            ? Batch.references(to: messages, style: key.style) : Batch.make(of: messages, style: key.style)
+    }
+}
+
+/// A group that streams of this event loop follow, or all that match a pattern.
 ///
 /// Confined to its event loop.
-final class FollowedGroup {
-    /// A message, with its place among all that came.
+final class FollowedTopic {
+    /// A message, with its place among all that came. A message that belongs to several topics has one place.
     typealias Arrival = (order: Int, message: Message)
 
-    let name: GroupName
+    let topic: Topic
     var feeds: [Feed] = []
     /// Messages that have come since the last delivery.
     var arrived: [Arrival] = []
-    /// `arrived` in the styles that feeds of this group alone have asked for.
+    /// `arrived` in the styles that feeds of this topic alone have asked for.
     private var batches: [StreamStyle: [Batch]] = [:]
 
-    init(name: GroupName) {
-        self.name = name
+    init(topic: Topic) {
+        self.topic = topic
     }
 
     func batches(in style: StreamStyle) -> [Batch] {
@@ -97,9 +131,9 @@ final class FollowedGroup {
         return made
     }
 
-    /// Empties the group, which keeps nothing for the next delivery: groups may be many, and most are silent.
+    /// Empties the topic, which keeps nothing for the next delivery: topics may be many, and most are silent.
     ///
-    /// - Returns: The emptied array, for whichever group needs one next.
+    /// - Returns: The emptied array, for whichever topic needs one next.
     func finishDelivery() -> [Arrival] {
         var emptied: [Arrival] = []
         swap(&emptied, &arrived)

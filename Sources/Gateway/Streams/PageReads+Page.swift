@@ -29,7 +29,7 @@ extension PageReads {
         var messages = log.messages
         var end = through
         if !log.isComplete {
-            end = boundary(of: messages, after: after)
+            end = log.end ?? boundary(of: messages, after: after)
             messages.removeAll { ($0.id?.sequence ?? 0) > end }
         }
         return Page(

@@ -2,13 +2,13 @@ import Broker
 import DequeModule
 import NIOCore
 
-/// The recent messages of the groups that a shard follows, bounded in bytes over all groups: what readers that are a
-/// little behind catch up from.
+/// The recent messages of the topics that a shard follows, bounded in bytes over all of them: what readers that are a
+/// little behind catch up from. A message that belongs to several topics is kept, and counted, with each.
 ///
 /// Confined to the shard's event loop.
 struct RecentMessages {
-    private struct Group {
-        /// Every message of the group after this position, up to the shard's, is in `messages`.
+    private struct Kept {
+        /// Every message of the topic after this position, up to the shard's, is in `messages`.
         var floor: Int64
         var messages: Deque<Message> = []
         /// The most that `messages` has held in its present storage, which does not shrink by itself.
@@ -28,11 +28,13 @@ struct RecentMessages {
         }
     }
 
-    private var groups: [GroupName: Group] = [:]
-    /// In the order in which they came, for eviction: the oldest message of the first group goes first. Entries whose
-    /// message has left in another way (a removal, a forgotten group) are passed over, and cleared away when they are
+    private var topics: [Topic: Kept] = [:]
+    /// In the order in which they came, for eviction: the oldest message of the first topic goes first. Entries whose
+    /// message has left in another way (a removal, a forgotten topic) are passed over, and cleared away when they are
     /// more than the others.
-    private var order: Deque<(group: GroupName, sequence: Int64)> = []
+    private var order: Deque<(topic: Topic, sequence: Int64)> = []
+    /// Single messages that are to be removed.
+    private var deleted: [Topic: Set<Int64>] = [:]
     /// How many entries of `order` have no message.
     private var stale = 0
     private(set) var bytes = 0
@@ -43,13 +45,13 @@ struct RecentMessages {
         self.maximumBytes = maximumBytes
     }
 
-    /// Begins to keep a group, whose messages after `position` will all be added.
-    mutating func follow(_ group: GroupName, from position: Int64) {
-        groups[group] = Group(floor: position)
+    /// Begins to keep a topic, whose messages after `position` will all be added.
+    mutating func follow(_ topic: Topic, from position: Int64) {
+        topics[topic] = Kept(floor: position)
     }
 
-    mutating func forget(_ group: GroupName) {
-        guard let forgotten = groups.removeValue(forKey: group) else { return }
+    mutating func forget(_ topic: Topic) {
+        guard let forgotten = topics.removeValue(forKey: topic) else { return }
         for message in forgotten.messages { bytes -= Self.cost(of: message) }
         left(forgotten.messages.count)
     }
@@ -59,103 +61,109 @@ struct RecentMessages {
         stale += count
         guard stale > 1000, stale > order.count / 2 else { return }
         // Into new storage: the old one may have been for many more.
-        order = Deque(order.filter { groups[$0.group]?.holds($0.sequence) ?? false })
+        order = Deque(order.filter { topics[$0.topic]?.holds($0.sequence) ?? false })
         stale = 0
     }
 
-    mutating func add(_ message: Message, in group: GroupName) {
-        guard let id = message.id, let index = groups.index(forKey: group) else { return }
-        groups.values[index].messages.append(message)
-        groups.values[index].peak = max(groups.values[index].peak, groups.values[index].messages.count)
-        order.append((group, id.sequence))
+    mutating func add(_ message: Message, in topic: Topic) {
+        guard let id = message.id, let index = topics.index(forKey: topic) else { return }
+        topics.values[index].messages.append(message)
+        topics.values[index].peak = max(topics.values[index].peak, topics.values[index].messages.count)
+        order.append((topic, id.sequence))
         bytes += Self.cost(of: message)
-        while bytes > maximumBytes, let oldest = order.popFirst() { evict(oldest.group, oldest.sequence) }
+        while bytes > maximumBytes, let oldest = order.popFirst() { evict(oldest.topic, oldest.sequence) }
     }
 
-    private mutating func evict(_ group: GroupName, _ sequence: Int64) {
-        guard let index = groups.index(forKey: group),
-            groups.values[index].messages.first?.id?.sequence == sequence,
-            let message = groups.values[index].messages.popFirst()
+    private mutating func evict(_ topic: Topic, _ sequence: Int64) {
+        guard let index = topics.index(forKey: topic),
+            topics.values[index].messages.first?.id?.sequence == sequence,
+            let message = topics.values[index].messages.popFirst()
         else {
             stale -= 1
             return
         }
-        groups.values[index].shrink()
-        groups.values[index].floor = max(groups.values[index].floor, sequence)
+        topics.values[index].shrink()
+        topics.values[index].floor = max(topics.values[index].floor, sequence)
         bytes -= Self.cost(of: message)
         evictions += 1
     }
 
-    /// Drops what is gone from the store. Below what a purge took the store is asked, which tells of the gap.
-    mutating func remove(_ removals: [Removal]) {
-        var deleted: [GroupName: Set<Int64>] = [:]
-        for removal in removals {
-            switch removal {
-            case .message(let sequence, let group): deleted[group, default: []].insert(sequence)
-            case .messages(let through, let group): remove(through: through, in: group)
-            }
+    /// Something of a topic is gone from the store. Call ``removeNoted()`` when all that went together is noted.
+    mutating func note(_ removal: Removal, in topic: Topic) {
+        switch removal {
+        case .message(let sequence, _): deleted[topic, default: []].insert(sequence)
+        case .messages(let through, _): remove(through: through, in: topic)
         }
-        for (group, sequences) in deleted { remove(sequences, in: group) }
     }
 
-    private mutating func remove(_ sequences: Set<Int64>, in group: GroupName) {
-        guard let index = groups.index(forKey: group) else { return }
-        let gone = sequences.filter { groups.values[index].holds($0) }
+    mutating func removeNoted() {
+        for (topic, sequences) in deleted { remove(sequences, in: topic) }
+        deleted = [:]
+    }
+
+    private mutating func remove(_ sequences: Set<Int64>, in topic: Topic) {
+        guard let index = topics.index(forKey: topic) else { return }
+        let gone = sequences.filter { topics.values[index].holds($0) }
         guard !gone.isEmpty else { return }
         // In one pass, whose length many share: each one alone would move all that follow it.
-        groups.values[index].messages.removeAll { message in
+        topics.values[index].messages.removeAll { message in
             guard let id = message.id, gone.contains(id.sequence) else { return false }
             bytes -= Self.cost(of: message)
             return true
         }
-        groups.values[index].shrink()
+        topics.values[index].shrink()
         left(gone.count)
     }
 
-    private mutating func remove(through: Int64, in group: GroupName) {
-        guard let index = groups.index(forKey: group) else { return }
-        let end = groups.values[index].messages.place(after: through)
-        for message in groups.values[index].messages[..<end] { bytes -= Self.cost(of: message) }
-        groups.values[index].messages.removeFirst(end)
-        groups.values[index].floor = max(groups.values[index].floor, through)
-        groups.values[index].shrink()
+    /// What a purge of one group took. Below it the store is asked, which tells of the gap; so the other groups of a pattern
+    /// are not kept below it either.
+    private mutating func remove(through: Int64, in topic: Topic) {
+        guard let index = topics.index(forKey: topic) else { return }
+        let end = topics.values[index].messages.place(after: through)
+        for message in topics.values[index].messages[..<end] { bytes -= Self.cost(of: message) }
+        topics.values[index].messages.removeFirst(end)
+        topics.values[index].floor = max(topics.values[index].floor, through)
+        topics.values[index].shrink()
         left(end)
     }
 
-    /// Messages up to here were not added: all groups begin anew after it. A group that was followed from a later
+    /// Messages up to here were not added: all topics begin anew after it. One that was followed from a later
     /// position keeps that as its floor: what came to it between the two was never sent here.
     mutating func skip(through position: Int64) {
-        for index in groups.indices {
-            groups.values[index] = Group(floor: max(groups.values[index].floor, position))
+        for index in topics.indices {
+            topics.values[index] = Kept(floor: max(topics.values[index].floor, position))
         }
         order.removeAll()
         stale = 0
         bytes = 0
     }
 
-    /// The position from which on the messages of all these groups are here; `.max` if one is not followed.
-    func floor(of names: [GroupName]) -> Int64 {
-        names.reduce(0) { max($0, groups[$1]?.floor ?? .max) }
+    /// The position from which on the messages of all these topics are here; `.max` if one is not followed.
+    func floor(of topics: [Topic]) -> Int64 {
+        topics.reduce(0) { max($0, self.topics[$1]?.floor ?? .max) }
     }
 
-    /// The messages of these groups after a position whose `ttl` has not ended, in the order of their ids, until
+    /// The messages of these topics after a position whose `ttl` has not ended, each once, in the order of their ids, until
     /// `maximumBytes` of data, but at least one. The position must not lie below the floor.
     func messages(
-        of names: [GroupName],
+        of topics: [Topic],
         after position: Int64,
         maximumBytes: Int,
         now: Timestamp
     ) -> [Message] {
-        var parts = names.compactMap { name in groups[name]?.messages.suffix(after: position) }.filter { !$0.isEmpty }
+        var parts = topics.compactMap { self.topics[$0]?.messages.suffix(after: position) }.filter { !$0.isEmpty }
         var result: [Message] = []
         var size = 0
+        var last = position
         while let next = parts.indices.min(by: { parts[$0].sequence < parts[$1].sequence }) {
             guard let message = parts[next].popFirst() else { break }
-            if !message.isExpired(at: now) {
+            let sequence = message.id?.sequence ?? last
+            if sequence > last, !message.isExpired(at: now) {
                 size += message.data.readableBytes
                 guard result.isEmpty || size <= maximumBytes else { break }
                 result.append(message)
             }
+            last = sequence
             if parts[next].isEmpty { parts.remove(at: next) }
         }
         return result

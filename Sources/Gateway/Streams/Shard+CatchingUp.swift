@@ -18,13 +18,13 @@ extension Shard {
         for stream in turn { stream.proceed() }
     }
 
-    func floor(of feed: Feed) -> Int64 { recent.floor(of: feed.groups) }
+    func floor(of feed: Feed) -> Int64 { recent.floor(of: feed.key.topics) }
 
     /// The recent messages after a position, about as many as one buffer holds.
     func recentPiece(of feed: Feed, after start: Int64) -> Feed.Piece {
         if let piece = pieces.piece(of: feed, after: start) { return piece }
         let messages = recent.messages(
-            of: feed.groups,
+            of: feed.key.topics,
             after: start,
             maximumBytes: settings.pieceBytes,
             now: settings.wallClock()

@@ -27,10 +27,10 @@ final class Shard {
     private(set) var streams = StreamSlices()
     private var nextStream = 0
     private var feeds: [Feed.Key: Feed] = [:]
-    private var groups: [GroupName: FollowedGroup] = [:]
+    private var topics = FollowedTopics()
     private var arrivals = 0
-    /// Groups with arrived messages, in the order in which they came.
-    private var changed: [FollowedGroup] = []
+    /// Topics with arrived messages, in the order in which they came.
+    private var changed: [FollowedTopic] = []
     private var isDelivering = false
     private var isClosed = false
     private var observation: LogObservation?
@@ -39,8 +39,8 @@ final class Shard {
     let pages: PageReads
     var pieces: RecentPieces
     var looking: Looking
-    /// Emptied arrays for the groups of later deliveries, so that a group which is silent holds none.
-    private var spareArrivals: [[FollowedGroup.Arrival]] = []
+    /// Emptied arrays for the topics of later deliveries, so that one which is silent holds none.
+    private var spareArrivals: [[FollowedTopic.Arrival]] = []
     /// So many, each of up to 1024 messages.
     private static let maximumSpareArrivals = 16
 
@@ -102,11 +102,11 @@ final class Shard {
         stream.joined(feed, number: nextStream)
         streams[stream.number] = stream
         counters.streams.add(1)
-        shared.subscribers.add(feed.groups)
+        if stream.isListener { shared.subscribers.add(feed.key.topics) }
 
-        let lacking = feed.groups.filter { groups[$0]?.feeds.count == 1 && feed.streams == 1 }
-        log.join(inbox, topics: lacking.map(Topic.group)) { frontier in
-            for group in lacking { recent.follow(group, from: frontier) }
+        let lacking = feed.key.topics.filter { topics[$0]?.feeds.count == 1 && feed.streams == 1 }
+        log.join(inbox, topics: lacking) { frontier in
+            for topic in lacking { recent.follow(topic, from: frontier) }
             inbox.mark(stream: stream.number, position: frontier)
         }
         drain()
@@ -117,10 +117,10 @@ final class Shard {
         if let feed = feeds[key] { return feed }
         let feed = Feed(key: key)
         feeds[key] = feed
-        for name in feed.groups {
-            let group = groups[name] ?? FollowedGroup(name: name)
-            groups[name] = group
-            group.feeds.append(feed)
+        for topic in key.topics {
+            let followed = topics[topic] ?? FollowedTopic(topic: topic)
+            topics[topic] = followed
+            followed.feeds.append(feed)
         }
         return feed
     }
@@ -131,19 +131,19 @@ final class Shard {
         stream.left()
         pages.leave(stream)
         counters.streams.add(-1)
-        shared.subscribers.remove(feed.groups)
+        if stream.isListener { shared.subscribers.remove(feed.key.topics) }
         feed.removeLive(stream)
         feed.streams -= 1
         guard feed.streams == 0 else { return }
         feeds[feed.key] = nil
         pieces.forget(feed)
-        for name in feed.groups {
-            guard let group = groups[name] else { continue }
-            group.feeds.removeAll { $0 === feed }
-            guard group.feeds.isEmpty else { continue }
-            groups[name] = nil
-            recent.forget(name)
-            log.leave(inbox, .group(name))
+        for topic in feed.key.topics {
+            guard let followed = topics[topic] else { continue }
+            followed.feeds.removeAll { $0 === feed }
+            guard followed.feeds.isEmpty else { continue }
+            topics[topic] = nil
+            recent.forget(topic)
+            log.leave(inbox, topic)
         }
     }
 
@@ -188,26 +188,28 @@ final class Shard {
     private func take(_ message: Message, in name: GroupName) {
         // Also where nobody here follows the group any more: later marks count from here.
         if let id = message.id { drained = max(drained, id.sequence) }
-        guard let group = groups[name] else { return }
-        if group.arrived.isEmpty {
-            changed.append(group)
-            if let spare = spareArrivals.popLast() { group.arrived = spare }
-        }
         arrivals += 1
-        group.arrived.append((arrivals, message))
-        recent.add(message, in: name)
+        topics.forEach(of: name) { followed in
+            if followed.arrived.isEmpty {
+                changed.append(followed)
+                if let spare = spareArrivals.popLast() { followed.arrived = spare }
+            }
+            followed.arrived.append((arrivals, message))
+            recent.add(message, in: followed.topic)
+        }
     }
 
     /// Deleted messages leave the memory: no stream that begins now gets them.
     private func remove(_ removals: [Removal]) {
         // Pages outlive the streams for which they were read.
         pages.forgetRemoved()
-        let shown = Set(removals.map(\.group)).compactMap { groups[$0] }
-        guard !shown.isEmpty else { return }
-        recent.remove(removals)
-        for group in shown {
-            for feed in group.feeds { pieces.forget(feed) }
+        for removal in removals {
+            topics.forEach(of: removal.group) { followed in
+                recent.note(removal, in: followed.topic)
+                for feed in followed.feeds { pieces.forget(feed) }
+            }
         }
+        recent.removeNoted()
     }
 
     /// More was removed than the inbox holds: nothing that was read or has come before is shown to streams that begin now.
@@ -235,21 +237,22 @@ final class Shard {
     private func deliver() {
         isDelivering = true
         var changedFeeds: [Feed] = []
-        for group in changed {
-            for feed in group.feeds {
+        for topic in changed {
+            for feed in topic.feeds {
                 if feed.pending.isEmpty { changedFeeds.append(feed) }
-                feed.pending.append(group)
+                feed.pending.append(topic)
             }
         }
         for feed in changedFeeds {
             pieces.forget(feed)
             // Before the delivery: a stream that falls behind in it counts what it did not get itself.
             countDrops(in: feed)
-            if !feed.live.isEmpty { deliver(Self.batches(for: feed), to: feed) }
+            if !feed.live.isEmpty { deliver(feed.pendingBatches, to: feed) }
             feed.pending.removeAll(keepingCapacity: true)
+            feed.sharedAnswer = nil
         }
-        for group in changed {
-            let emptied = group.finishDelivery()
+        for topic in changed {
+            let emptied = topic.finishDelivery()
             if spareArrivals.count < Self.maximumSpareArrivals, emptied.capacity <= 1024 {
                 spareArrivals.append(emptied)
             }
@@ -258,15 +261,6 @@ final class Shard {
         arrivals = 0
         position = drained
         isDelivering = false
-    }
-
-    /// One group's batches are shared by all its feeds; those of several groups are this feed's own, and references
-    /// where nobody would share the copy.
-    private static func batches(for feed: Feed) -> [Batch] {
-        if feed.pending.count == 1, let group = feed.pending.first { return group.batches(in: feed.key.style) }
-        let messages = feed.pending.flatMap(\.arrived).sorted { $0.order < $1.order }.map(\.message)
-        return feed.live.count == 1
-            ? Batch.references(to: messages, style: feed.key.style) : Batch.make(of: messages, style: feed.key.style)
     }
 
     private func deliver(_ batches: [Batch], to feed: Feed) {
@@ -285,9 +279,7 @@ final class Shard {
     private func countDrops(in feed: Feed) {
         let behind = feed.streams - feed.live.count
         guard behind > 0 else { return }
-        let unstored = feed.pending.reduce(0) { sum, group in
-            sum + group.arrived.reduce(0) { $0 + ($1.message.id == nil ? 1 : 0) }
-        }
+        let unstored = feed.arrived.reduce(0) { $0 + ($1.message.id == nil ? 1 : 0) }
         if unstored > 0 { counters.droppedUnstored.add(behind * unstored) }
     }
 }

@@ -27,35 +27,104 @@ struct StreamPreamble {
     }
 
     let groups: [GroupName]
+    var patterns: [ChannelPattern] = []
     let position: MessageID
     let resumed: Bool
     let reset: Reset?
 
     /// `retry:` and `stream-open`, then `stream-reset` if there is one: the first bytes of the stream's body.
-    func payload(retryMilliseconds: Int) -> ByteBuffer {
+    func payload(retryMilliseconds: Int, as format: EventFormat = .plain) -> ByteBuffer {
         var buffer = ByteBuffer()
-        buffer.writeString("retry: \(retryMilliseconds)\nevent: stream-open\nid: \(position)\ndata: {\"groups\":[")
-        for (index, group) in groups.enumerated() {
-            buffer.writeString(index == 0 ? "\"\(group)\"" : ",\"\(group)\"")
+        switch format {
+        case .plain, .envelope, .composed:
+            buffer.writeString("retry: \(retryMilliseconds)\nevent: stream-open\nid: \(position)\ndata: ")
+            writeOpening(into: &buffer)
+            buffer.writeString("}\n\n")
+        case .lines:
+            buffer.writeString("{\"event\":\"stream-open\",\"id\":\"\(position)\",\"data\":")
+            writeOpening(into: &buffer)
+            buffer.writeString(",\"retry\":\(retryMilliseconds)}}\n")
         }
-        buffer.writeString("],\"resumed\":\(resumed)}\n\n")
-        if let reset { Self.write(reset, at: position, into: &buffer) }
+        if let reset { Self.write(reset, at: position, as: format, into: &buffer) }
         return buffer
     }
 
     /// A `stream-reset` in the middle of a stream: retention has overtaken a slow reader, or it has met damage.
-    static func payload(of reset: Reset, at position: MessageID) -> ByteBuffer {
+    static func payload(of reset: Reset, at position: MessageID, as format: EventFormat = .plain) -> ByteBuffer {
         var buffer = ByteBuffer()
-        write(reset, at: position, into: &buffer)
+        write(reset, at: position, as: format, into: &buffer)
         return buffer
     }
 
-    private static func write(_ reset: Reset, at position: MessageID, into buffer: inout ByteBuffer) {
-        buffer.writeString("id: \(position)\nevent: stream-reset\ndata: {\"reason\":\"\(reset.reason.rawValue)\"")
-        buffer.writeString(",\"requested\":")
-        buffer.writeJSON(string: reset.requested)
+    /// The data of `stream-open`, which is not closed.
+    private func writeOpening(into buffer: inout ByteBuffer) {
+        // Names and patterns hold no character that JSON escapes.
+        buffer.writeString("{\"groups\":[")
+        buffer.writeString(groups.map { "\"\($0)\"" }.joined(separator: ","))
+        if !patterns.isEmpty {
+            buffer.writeString("],\"match\":[")
+            buffer.writeString(patterns.map { "\"\($0)\"" }.joined(separator: ","))
+        }
+        buffer.writeString("],\"resumed\":\(resumed)")
+    }
+
+    private static func write(
+        _ reset: Reset,
+        at position: MessageID,
+        as format: EventFormat,
+        into buffer: inout ByteBuffer
+    ) {
+        switch format {
+        case .plain, .envelope, .composed:
+            buffer.writeString("id: \(position)\nevent: stream-reset\ndata: ")
+            reset.write(into: &buffer)
+            buffer.writeString("\n\n")
+        case .lines:
+            buffer.writeString("{\"event\":\"stream-reset\",\"id\":\"\(position)\",\"data\":")
+            reset.write(into: &buffer)
+            buffer.writeString("}\n")
+        }
+    }
+}
+
+extension StreamPreamble.Reset {
+    /// As a JSON object.
+    func write(into buffer: inout ByteBuffer) {
+        buffer.writeString("{\"reason\":\"\(reason.rawValue)\",\"requested\":")
+        buffer.writeJSON(string: requested)
         buffer.writeString(",\"oldest\":")
-        buffer.writeJSON(string: reset.oldest?.description)
-        buffer.writeString("}\n\n")
+        buffer.writeJSON(string: oldest?.description)
+        buffer.writeString("}")
+    }
+}
+
+extension EventFormat {
+    /// What a silent stream says.
+    var heartbeat: ByteBuffer {
+        switch self {
+        case .plain, .envelope, .composed: ByteBuffer(string: ":\n\n")
+        case .lines: ByteBuffer(string: "\n")
+        }
+    }
+
+    /// The last words of a stream: when to come back.
+    ///
+    /// - Parameter reason: Why, for people.
+    func ending(retryMilliseconds: Int, reason: String? = nil) -> ByteBuffer {
+        var buffer = ByteBuffer()
+        switch self {
+        case .plain, .envelope, .composed:
+            buffer.writeString("retry: \(retryMilliseconds)\n")
+            if let reason { buffer.writeString(": come back later: \(reason)\n") }
+        case .lines:
+            buffer.writeString("{\"event\":\"stream-end\",\"id\":null,\"data\":{\"retry\":\(retryMilliseconds)")
+            if let reason {
+                buffer.writeString(",\"reason\":")
+                buffer.writeJSON(string: reason)
+            }
+            buffer.writeString("}}")
+        }
+        buffer.writeString("\n")
+        return buffer
     }
 }

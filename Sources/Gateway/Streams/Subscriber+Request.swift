@@ -36,21 +36,20 @@ extension Subscriber.Request {
         if let grant {
             self.grant = grant
         } else {
-            let groups = try Self.groups(request, fields)
-            if case .stream = request.route {
-                try QueryParameters.stream.check(fields)
-            } else {
-                try QueryParameters.streamOfGroups.check(fields)
-            }
+            let group: String? = if case .stream(let group) = request.route { group } else { nil }
+            let selection = try TopicSelection(group: group, fields, request.access)
+            try (group == nil ? QueryParameters.streamOfGroups : .stream).check(fields)
             try Self.checkTransport(request.head.headers)
-            try Self.checkCount(of: groups, limits)
+            try selection.checkCount(limits, path: "/events")
             let token = request.principal.token
-            self.grant = StreamGrant(
-                groups: groups,
+            var grant = StreamGrant(
+                groups: selection.groups,
                 payload: try Self.payload(fields),
                 expiresAt: token?.endsAt,
                 end: token?.key.end
             )
+            grant.patterns = selection.patterns
+            self.grant = grant
         }
         let lastEventID = request.head.headers.first(name: "last-event-id").map { String($0.trimmed) }
         let isAll = self.grant.beginsWithAll
@@ -67,48 +66,18 @@ extension Subscriber.Request {
             case .malformed(let text): text
             case .latest, .replay: ""
             }
+        let format: EventFormat = grant == nil && Self.wantsLines(request.head.headers) ? .lines : self.grant.format
         feedKey = Feed.Key(
-            topics: Set(self.grant.groups).sorted().map(Topic.group),
-            style: StreamStyle(format: self.grant.format, framing: framing)
+            topics: TopicSelection.topics(self.grant.groups, self.grant.patterns),
+            style: StreamStyle(format: format, framing: framing)
         )
         origin = StreamOrigin(user: grant.map(\.user) ?? request.principal.token?.user, since: now)
     }
 
-    /// The groups, each of them once. A right that lacks comes before anything else that is wrong.
-    private static func groups(
-        _ request: IncomingRequest,
-        _ fields: [(name: String, value: String)]
-    ) throws(Problem) -> [GroupName] {
-        var names = fields.filter { $0.name == "group" }.map(\.value)
-        if case .stream(let group) = request.route { names = [group] }
-        var groups: [GroupName] = []
-        var seen: Set<GroupName> = []
-        var refusal: BrokerError?
-        let access = request.access
-        for name in names {
-            do throws(BrokerError) {
-                let group = try GroupName(name)
-                if seen.insert(group).inserted { groups.append(group) }
-            } catch {
-                refusal = refusal ?? error
-            }
-        }
-        for group in groups { try access.check(group) }
-        if let refusal { throw Problem(refusal) }
-        return groups
-    }
-
-    private static func checkCount(of groups: [GroupName], _ limits: GatewayLimits) throws(Problem) {
-        guard !groups.isEmpty else {
-            throw Problem(.badRequest, "Name the groups to follow: /events?group=NAME&group=NAME.")
-        }
-        guard groups.count <= limits.groupsPerStream else {
-            throw Problem(
-                .badRequest,
-                "A stream may follow \(limits.groupsPerStream) groups (\(GatewayConfiguration.Settings.maxGroupsPerStream)), not \(groups.count). Open several "
-                    + "streams."
-            )
-        }
+    /// Whether the client likes NDJSON better than server-sent events.
+    private static func wantsLines(_ headers: HTTPHeaders) -> Bool {
+        let accept = AcceptField(headers["accept"])
+        return accept.quality(of: "application/x-ndjson") > accept.quality(of: "text/event-stream")
     }
 
     /// Refuses the other clothes of a stream that this version does not have: a client that asked for them would not
@@ -116,10 +85,6 @@ extension Subscriber.Request {
     private static func checkTransport(_ headers: HTTPHeaders) throws(Problem) {
         if headers[canonicalForm: "upgrade"].contains(where: { $0.utf8.isEqual(ignoringCase: "websocket".utf8) }) {
             throw .notImplemented("A stream over WebSocket")
-        }
-        let accept = AcceptField(headers["accept"])
-        if accept.quality(of: "application/x-ndjson") > accept.quality(of: "text/event-stream") {
-            throw .notImplemented("A stream as NDJSON (Accept: application/x-ndjson)")
         }
     }
 
@@ -195,40 +160,5 @@ extension StreamGrant {
         case .tracedEnvelope: .tracedEnvelope
         case .composed(let composer): .composed(Composition(composer: composer))
         }
-    }
-}
-
-/// The forms of `since` that name a place in history.
-enum HistoryStart {
-    case id(MessageID)
-    case replay(ReplayStart)
-
-    /// `all`, a message id, a duration back, or an RFC 3339 time; nil for anything else.
-    init?(_ text: String, now: Timestamp) {
-        if text == "all" {
-            self = .replay(.all)
-        } else if let id = try? MessageID(text) {
-            self = .id(id)
-        } else if let duration = DurationText.parse(text) {
-            let milliseconds =
-                duration.components.seconds * 1000 + duration.components.attoseconds / 1_000_000_000_000_000
-            self = .replay(.since(Timestamp(milliseconds: now.milliseconds - milliseconds)))
-        } else if let time = Timestamp(rfc3339: text) {
-            self = .replay(.since(time))
-        } else {
-            return nil
-        }
-    }
-
-    /// - Parameter text: What ``init(_:)`` took for nothing, and `latest` is not.
-    static func problem(_ text: String) -> Problem {
-        let advice =
-            text.contains("T") && text.contains(" ")
-            ? " In a URL the + of a time zone is written %2B, for + means a space." : ""
-        return Problem(
-            .badRequest,
-            "since=\(text.quotedForPeople) is none of: latest, all, a message id, a duration back such as 10m, a time such "
-                + "as 2026-01-31T12:00:00Z.\(advice)"
-        )
     }
 }

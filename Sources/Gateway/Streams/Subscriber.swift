@@ -3,12 +3,12 @@ import NIOCore
 
 /// A client that follows groups: a cursor in the log, a place in a feed, the health of its client. It carries out what its
 /// ``StreamCursor`` decides, and knows nothing of how its connection works. It has no task and no queue of its own.
-final class Subscriber {
-    let request: Request
-    let shard: Shard
-    private(set) var cursor: StreamCursor
+class Subscriber {
+    final let request: Request
+    final let shard: Shard
+    final var cursor: StreamCursor
     /// Nil before it begins, and when it is closed.
-    private(set) var connection: (any SubscriberConnection)?
+    private(set) final var connection: (any SubscriberConnection)?
     private var lastWrite: NIODeadline
     /// Kept from the channel's events: asking the channel costs as much as a tenth of a delivery.
     private var isWritable = true
@@ -21,9 +21,9 @@ final class Subscriber {
     /// Its place among the feed's live ones.
     private(set) var liveIndex: Int?
     /// Under which number its grant's end knows it.
-    private var endNumber: Int?
+    final var endNumber: Int?
     /// Ends it when its grant does.
-    private var expiry: Scheduled<Void>?
+    final var expiry: Scheduled<Void>?
 
     init(request: Request, shard: Shard) {
         self.request = request
@@ -33,10 +33,14 @@ final class Subscriber {
         health = PeerHealth(heartbeat: shard.settings.heartbeat, stallTimeout: shard.settings.stallTimeout)
     }
 
-    var feedKey: Feed.Key { request.feedKey }
-    var isOpen: Bool { cursor.phase != .ended && connection != nil }
+    final var feedKey: Feed.Key { request.feedKey }
+    /// In which clothes it comes.
+    var transport: OpenStream.Transport { feedKey.style.transport }
+    /// Whether it counts as a subscriber of its groups.
+    var isListener: Bool { true }
+    final var isOpen: Bool { cursor.phase != .ended && connection != nil }
     /// For whom the store is read.
-    var client: ReadClient { connection?.client ?? .current }
+    final var client: ReadClient { connection?.client ?? .current }
 
     // MARK: The connection
 
@@ -49,43 +53,6 @@ final class Subscriber {
         if !isGranted { end() }
     }
 
-    /// - Returns: Whether its grant still holds.
-    private func attachToEnd() -> Bool {
-        scheduleExpiry()
-        guard let grantEnd = request.grant.end else { return true }
-        let this = NIOLoopBound(self, eventLoop: shard.eventLoop)
-        let outside = shard.shared.outside
-        endNumber = grantEnd.attach { done in
-            outside.begin()
-            this.eventLoop.execute {
-                this.value.end()
-                outside.end()
-                done()
-            }
-        }
-        return endNumber != nil
-    }
-
-    /// In milliseconds.
-    private static let longestWait: Int64 = 60_000
-
-    private func scheduleExpiry() {
-        guard let expiresAt = request.grant.expiresAt else { return }
-        let this = NIOLoopBound(self, eventLoop: shard.eventLoop)
-        // The wall clock may be set meanwhile: a long wait is cut into short ones.
-        let now = shard.settings.wallClock().milliseconds
-        let end = expiresAt.milliseconds
-        let wait = end <= now ? 0 : min(end, now + Self.longestWait) - now
-        expiry = shard.eventLoop.scheduleTask(in: .milliseconds(wait)) {
-            guard this.value.isOpen else { return }
-            if expiresAt > this.value.shard.settings.wallClock() {
-                this.value.scheduleExpiry()
-            } else {
-                this.value.end()
-            }
-        }
-    }
-
     /// The connection is closed.
     func connectionClosed() {
         guard connection != nil else { return }
@@ -94,7 +61,7 @@ final class Subscriber {
         connection = nil
     }
 
-    func writabilityChanged(_ isWritable: Bool) {
+    final func writabilityChanged(_ isWritable: Bool) {
         self.isWritable = isWritable
         if isWritable, cursor.phase == .catchingUp { shard.proceed(self) }
     }
@@ -111,15 +78,15 @@ final class Subscriber {
 
     // MARK: Its place, as the shard and the feed give it
 
-    func joined(_ feed: Feed, number: Int) {
+    final func joined(_ feed: Feed, number: Int) {
         (self.feed, self.number) = (feed, number)
     }
 
-    func left() {
+    final func left() {
         feed = nil
     }
 
-    func placed(at index: Int?) {
+    final func placed(at index: Int?) {
         liveIndex = index
     }
 
@@ -147,7 +114,7 @@ final class Subscriber {
         return messages
     }
 
-    func fallBehind(at position: Int64) {
+    final func fallBehind(at position: Int64) {
         cursor.fellBehind(at: position)
         guard liveIndex != nil else { return }
         feed?.removeLive(self)
@@ -163,37 +130,37 @@ final class Subscriber {
     // MARK: Opening and catching up
 
     /// The position mark has been drained.
-    func joined() {
+    final func joined() {
         guard let feed else { return }
         act(on: cursor.joined(at: shard.position, floor: shard.floor(of: feed), epochs: shard.epochs))
     }
 
-    func resolved(at position: Int64) {
+    final func resolved(at position: Int64) {
         act(on: cursor.resolved(at: position))
     }
 
-    func took(_ page: PageReads.Page) {
+    final func took(_ page: PageReads.Page) {
         guard isOpen else { return }
         act(on: cursor.took(removedThrough: page.removedThrough, beforeOldest: page.beforeOldest), page)
     }
 
     /// The page for which it waits cannot be read now.
-    func readFailed() {
+    final func readFailed() {
         act(on: cursor.readFailed())
     }
 
     /// A message at this position, the next one for this stream, is damaged.
-    func metDamage(at sequence: Int64) {
+    final func metDamage(at sequence: Int64) {
         act(on: cursor.metDamage(at: sequence))
     }
 
-    func proceed() {
+    final func proceed() {
         guard isOpen, let feed, isWritable else { return }
         act(on: cursor.proceed(shardPosition: shard.position, floor: shard.floor(of: feed)))
     }
 
     /// - Parameter page: The page that has come, where one has. It is written now or not at all: a stream keeps none.
-    private func act(on action: StreamCursor.Action, _ page: PageReads.Page? = nil) {
+    func act(on action: StreamCursor.Action, _ page: PageReads.Page? = nil) {
         guard isOpen, let feed else { return }
         switch action {
         case .open(let resumed, let reset, let thenWrite):
@@ -211,7 +178,7 @@ final class Subscriber {
             let here = shard.epochs.id(cursor.position)
             shard.counters.resets.add(1, reason)
             let reset = StreamPreamble.Reset(reason: reason, requested: request.requested, oldest: oldest(of: page))
-            write(feed.key.style.frame(StreamPreamble.payload(of: reset, at: here)))
+            write(feed.key.style.frame(StreamPreamble.payload(of: reset, at: here, as: feed.key.style.format)))
             shard.proceed(self)
         case .write:
             if let page { write(page.piece) }
@@ -223,7 +190,11 @@ final class Subscriber {
 
     private func becomeLiveOrProceed(_ feed: Feed) {
         guard cursor.phase == .live else { return shard.proceed(self) }
-        guard liveIndex == nil else { return }
+        becomeLive()
+    }
+
+    final func becomeLive() {
+        guard let feed, liveIndex == nil else { return }
         feed.addLive(self)
         shard.counters.liveStreams.add(1)
     }
@@ -232,18 +203,19 @@ final class Subscriber {
         if let reset { shard.counters.resets.add(1, reset) }
         let preamble = StreamPreamble(
             groups: request.grant.groups,
+            patterns: request.grant.patterns,
             position: shard.epochs.id(cursor.position),
             resumed: resumed,
             reset: reset.map {
                 StreamPreamble.Reset(reason: $0, requested: request.requested, oldest: $0 == .expired ? oldest : nil)
             }
         )
-        let payload = preamble.payload(retryMilliseconds: shard.settings.random(shard.settings.retryMilliseconds))
-        write(feedKey.style.frame(payload))
+        let retry = shard.settings.random(shard.settings.retryMilliseconds)
+        write(feedKey.style.frame(preamble.payload(retryMilliseconds: retry, as: feedKey.style.format)))
     }
 
     /// The oldest message that is still stored, if there is one.
-    private func oldest(of page: PageReads.Page?) -> MessageID? {
+    final func oldest(of page: PageReads.Page?) -> MessageID? {
         page?.oldest.map { shard.epochs.id($0) }
     }
 
@@ -275,7 +247,7 @@ final class Subscriber {
             note(.stalled)
         case .fine(let waiting):
             if waiting == 0, !cursor.isOpening, now - lastWrite >= shard.settings.silence {
-                write(feedKey.style.frame(ByteBuffer(string: ":\n\n")))
+                write(feedKey.style.frame(feedKey.style.format.heartbeat))
             }
             return waiting
         case .gone: note(.gone)
@@ -292,11 +264,11 @@ final class Subscriber {
         leave()
         lastWrite = shard.now
         let retry = shard.settings.random(shard.settings.retryMilliseconds)
-        connection.finish(feedKey.style.frame(ByteBuffer(string: "retry: \(retry)\n\n")))
+        connection.finish(feedKey.style.frame(feedKey.style.format.ending(retryMilliseconds: retry)))
     }
 
     /// Closes the connection, whatever the client has taken.
-    func close() {
+    final func close() {
         connection?.close()
     }
 }

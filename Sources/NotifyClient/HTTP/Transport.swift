@@ -72,15 +72,7 @@ final class Transport: Sendable {
         to request: HTTPClientRequest,
         as type: Answer.Type
     ) async throws -> Answer {
-        let (response, body) = try await exchange(request)
-        guard (200..<300).contains(response.status.code) else {
-            throw NotifyClientError.answer(
-                status: response.status,
-                location: response.headers.first(name: "location"),
-                body: body,
-                server: server
-            )
-        }
+        let (response, body) = try await accepted(request)
         do {
             return try JSONDecoder().decode(type, from: body)
         } catch {
@@ -91,6 +83,24 @@ final class Transport: Sendable {
                 underlying: error
             )
         }
+    }
+
+    /// Sends a request whose answer says nothing but that it was done.
+    func finish(_ request: HTTPClientRequest) async throws {
+        _ = try await accepted(request)
+    }
+
+    private func accepted(_ request: HTTPClientRequest) async throws -> (HTTPClientResponse, ByteBuffer) {
+        let (response, body) = try await exchange(request)
+        guard (200..<300).contains(response.status.code) else {
+            throw NotifyClientError.answer(
+                status: response.status,
+                location: response.headers.first(name: "location"),
+                body: body,
+                server: server
+            )
+        }
+        return (response, body)
     }
 
     private func exchange(_ request: HTTPClientRequest) async throws -> (HTTPClientResponse, ByteBuffer) {

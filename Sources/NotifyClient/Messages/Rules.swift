@@ -21,6 +21,35 @@ enum Rules {
     }
 
     /// 1 to 128 bytes without CR, LF and NUL, and not one of the server's own.
+    /// Roughly: the server says what is wrong with a set.
+    static func check(pattern: String) throws(NotifyClientError) {
+        let admitted = pattern.utf8.allSatisfy { byte in
+            switch byte {
+            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+                UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "_"), UInt8(ascii: "."),
+                UInt8(ascii: "*"), UInt8(ascii: "?"), UInt8(ascii: "["), UInt8(ascii: "]"), UInt8(ascii: "!"):
+                true
+            default:
+                false
+            }
+        }
+        guard admitted, (1...100).contains(pattern.utf8.count) else {
+            throw NotifyClientError(
+                .invalidArgument,
+                "The pattern '\(pattern.onOneLine(limit: 60))' is none for groups: use 1 to 100 characters of names, '*' for "
+                    + "anything, '?' for one character, '[a-z]' for one of a set, such as 'orders.*'."
+            )
+        }
+    }
+
+    static func check(id: String) throws(NotifyClientError) {
+        guard id.wholeMatch(of: /[a-z0-9]{1,16}-[0-9]{1,19}/) == nil else { return }
+        throw NotifyClientError(
+            .invalidArgument,
+            "'\(id.onOneLine(limit: 60))' is no message id: ids look like 'k7f2q9-1042' and come from the server."
+        )
+    }
+
     static func check(event: String) throws(NotifyClientError) {
         let breaksFraming = event.utf8.contains { $0 == 0 || $0 == UInt8(ascii: "\r") || $0 == UInt8(ascii: "\n") }
         guard (1...128).contains(event.utf8.count), !breaksFraming else {

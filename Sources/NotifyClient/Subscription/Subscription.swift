@@ -15,6 +15,7 @@ public struct Subscription: AsyncSequence, Sendable {
 
     let transport: Transport
     let groups: [String]
+    let patterns: [String]
     let start: StartPosition
     let onStatus: @Sendable (SubscriptionStatus) -> Void
 
@@ -42,13 +43,21 @@ extension NotifyClient {
     /// - Throws: ``NotifyClientError`` with the code `invalidArgument` for names that the server would refuse.
     public func subscribe(
         groups: [String],
+        matching patterns: [String] = [],
         since: StartPosition = .latest,
         onStatus: @escaping @Sendable (SubscriptionStatus) -> Void = { _ in }
     ) throws(NotifyClientError) -> Subscription {
-        guard !groups.isEmpty else {
+        guard !groups.isEmpty || !patterns.isEmpty else {
             throw NotifyClientError(.invalidArgument, "No group is named: name at least one to follow.")
         }
         for group in groups { try Rules.check(group: group) }
-        return Subscription(transport: transport, groups: groups, start: since, onStatus: onStatus)
+        for pattern in patterns { try Rules.check(pattern: pattern) }
+        return Subscription(
+            transport: transport,
+            groups: groups,
+            patterns: patterns,
+            start: since,
+            onStatus: onStatus
+        )
     }
 }

@@ -80,10 +80,11 @@ final class SubscriptionReader {
         let groups = subscription.groups
         // The header would win over `since`; without an id of its own the stream begins where it was asked to.
         let rest = (lastEventID == nil ? subscription.start.query : []) + [("envelope", "json")]
+        let topics = groups.map { ("group", $0) } + subscription.patterns.map { ("match", $0) }
         var request =
-            groups.count == 1
+            groups.count == 1 && subscription.patterns.isEmpty
             ? transport.request(path: ["groups", groups[0], "events"], query: rest)
-            : transport.request(path: ["events"], query: groups.map { ("group", $0) } + rest)
+            : transport.request(path: ["events"], query: topics + rest)
         request.headers.add(name: "accept", value: "text/event-stream")
         if let lastEventID {
             request.headers.add(name: "last-event-id", value: lastEventID)

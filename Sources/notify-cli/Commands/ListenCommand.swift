@@ -17,11 +17,20 @@ struct ListenCommand: AsyncParsableCommand {
               notify-cli listen --group orders --group payments --since all
               notify-cli listen --group my-group --since 10m --json | jq .data
               notify-cli listen --group my-group --last 1 --count 1
+              notify-cli listen --match 'orders.*' --group payments
             """
     )
 
     @Option(help: "A group to follow; may be given several times. NOTIFY_GROUP (with commas between).")
     var group: [String] = []
+
+    @Option(
+        help: """
+            Follow all groups whose names match, also those to come: 'orders.*' (in quotes, or the shell takes it); may be \
+            given several times. NOTIFY_MATCH (with commas between).
+            """
+    )
+    var match: [String] = []
 
     @Option(
         help: """
@@ -43,14 +52,19 @@ struct ListenCommand: AsyncParsableCommand {
         try await reportingErrors {
             let settings = try client.configuration.settings()
             let groups = try settings.strings(.group, options: group)
-            guard !groups.isEmpty else {
-                throw UsageError("No group is named: give at least one with --group, or in NOTIFY_GROUP.")
+            let patterns = try settings.strings(.match, options: match)
+            guard !groups.isEmpty || !patterns.isEmpty else {
+                throw UsageError(
+                    "No group is named: give at least one with --group, or in NOTIFY_GROUP, or a pattern with --match."
+                )
             }
             let start = try start(settings)
             let count = try settings.int(.count, option: count, in: 1...Int.max)
             let printer = Printer(json: try client.printsJSON(settings))
             try await client.withClient(settings) { client in
-                let subscription = try client.subscribe(groups: groups, since: start) { Self.tell($0) }
+                let subscription = try client.subscribe(groups: groups, matching: patterns, since: start) {
+                    Self.tell($0)
+                }
                 try await Self.print(subscription, count: count, to: printer)
             }
         }

@@ -51,6 +51,9 @@ struct ServeLimits: ParsableArguments {
     @Option(parsing: .unconditional, help: .setting(Limits.maxGroupsPerStream))
     var maxGroupsPerStream: String?
 
+    @Option(parsing: .unconditional, help: .setting(Limits.maxPatternsPerStream))
+    var maxPatternsPerStream: String?
+
     @Option(parsing: .unconditional, help: .setting(Limits.maxLast))
     var maxLast: String?
 
@@ -118,6 +121,7 @@ struct ServeLimits: ParsableArguments {
             (Limits.maxBodiesSize, maxBodiesSize),
             (Limits.maxAnswersSize, maxAnswersSize),
             (Limits.maxGroupsPerStream, maxGroupsPerStream),
+            (Limits.maxPatternsPerStream, maxPatternsPerStream),
             (Limits.maxLast, maxLast),
             (Limits.recentMessagesSize, recentMessagesSize),
             (Limits.inboxSize, inboxSize),

@@ -13,6 +13,13 @@ enum StandardInput {
         StandardError.write("Reading the message from the keyboard; end with Ctrl-D.")
     }
 
+    /// Asks a person at the keyboard. Only `y` and `yes` agree.
+    static func confirms(_ question: String) -> Bool {
+        StandardError.write("\(question) [y/N]")
+        let answer = readLine()?.lowercased() ?? ""
+        return answer == "y" || answer == "yes"
+    }
+
     /// All of it as one message, less one line feed at the end: `echo hi |` means "hi".
     static func message() throws -> String {
         var reader = LineReader(descriptor: STDIN_FILENO)

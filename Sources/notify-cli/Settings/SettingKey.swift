@@ -77,6 +77,9 @@ extension SettingKey {
     static let count = SettingKey("count")
     static let limit = SettingKey("limit")
     static let prefix = SettingKey("prefix")
+    static let match = SettingKey("match")
+    static let through = SettingKey("through")
+    static let yes = SettingKey("yes")
     static let json = SettingKey("json")
 
     /// All that a configuration file may have.
@@ -87,6 +90,6 @@ extension SettingKey {
             sessionLifetime, jwtKey, jwksURL, apiKeys, jwtIssuer, jwtAudience, jwtLeeway, jwtMaxLifetime, tokenCookie,
             allowQueryToken, anonymousSubscribe, anonymousPublish, publishRate, trustedProxy, output, full, url, token,
             tokenFile, ca, group, event, data, lines, persist, ttl, idempotencyKey, since, last,
-            count, limit, prefix, json,
+            count, limit, prefix, match, through, yes, json,
         ] + declared
 }

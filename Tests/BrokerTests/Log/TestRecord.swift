@@ -36,6 +36,15 @@ extension MessageStore {
         return try await messages(of: topics, after: after, through: through, limit: limit, maximumBytes: maximumBytes)
     }
 
+    func newestMessages(
+        of group: GroupName,
+        before: Int64,
+        limit: Int,
+        maximumBytes: Int
+    ) async throws(BrokerError) -> LogPage {
+        try await newestMessages(of: [.group(group)], before: before, limit: limit, maximumBytes: maximumBytes)
+    }
+
     func position(of start: ReplayStart, in groups: [GroupName], through: Int64) async throws(BrokerError) -> Int64 {
         try await position(of: start, in: groups.map(Topic.group), through: through)
     }

@@ -24,7 +24,7 @@ struct DatabaseToolsTests {
             _ = try await log.publish(.test("four", in: .named("other")))
             let figures = try tools.statistics()
             #expect(figures.epoch == log.store.epoch)
-            #expect(figures.schemaVersion == 2)
+            #expect(figures.schemaVersion == 3)
             #expect((figures.messages, figures.groups, figures.dataBytes) == (6, 2, 9))
             #expect(figures.idempotencyKeys == 5)
             #expect((figures.oldest?.id.sequence, figures.newest?.id.sequence) == (1, 6))

@@ -53,6 +53,12 @@ struct QueryPlanTests {
         }
         _ = try await log.store.messages(of: groups, after: 0, through: 100, limit: 2, maximumBytes: .max)
         _ = try await log.store.newestMessages(of: .test, before: 100, limit: 2, maximumBytes: .max)
+        let topics = [Topic.pattern("t*"), .pattern("*r"), .group(.test)]
+        for start in [ReplayStart.all, .last(2), .since(clock.now)] {
+            _ = try await log.store.position(of: start, in: topics, through: 100)
+        }
+        _ = try await log.store.messages(of: topics, after: 0, through: 100, limit: 2, maximumBytes: .max)
+        _ = try await log.store.newestMessages(of: topics, before: 100, limit: 2, maximumBytes: .max)
         _ = try await log.store.message(1, in: .test)
         _ = try await log.store.groups(prefix: "t", after: "", limit: 10)
         _ = try await log.store.group(.test)
@@ -64,6 +70,7 @@ struct QueryPlanTests {
         _ = try await log.publish(.test("b"))
         try await log.delete(7, in: .test)
         for group in groups { try await log.purge(group) }
+        _ = try await log.store.messages(of: topics, after: 0, through: 100, limit: 2, maximumBytes: .max)
         for _ in 0..<2 { try await retention.sweep() }
     }
 }

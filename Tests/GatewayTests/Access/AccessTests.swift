@@ -110,7 +110,7 @@ struct AccessTests {
             for answer in [created, stream.head, refused] {
                 #expect(answer["access-control-allow-origin"] == origin)
                 #expect(answer["access-control-allow-credentials"] == "true")
-                #expect(answer["vary"] == "origin")
+                #expect(answer["vary"]?.hasSuffix("origin") == true)
                 #expect(answer["access-control-expose-headers"]?.contains("location") == true)
             }
             for other in ["https://example.org.evil.org", "http://example.org", "https://example.org:444", "null"] {
@@ -118,7 +118,7 @@ struct AccessTests {
             }
             // Who sends no origin is told nothing, but that there are such.
             #expect(try await server.get("/healthz")["access-control-allow-origin"] == nil)
-            #expect(try await server.stream().head["vary"] == "origin")
+            #expect(try await server.stream().head["vary"] == "Accept, origin")
             for path in ["/healthz", "/nowhere", "/groups/%00/messages"] {
                 #expect(try await server.get(path)["vary"] == "origin")
             }

@@ -18,8 +18,9 @@ struct PrincipalTests {
     func `without keys everybody may use all groups but an application's`(right: Right) throws {
         #expect(open.may(right, .group(group)))
         #expect(!open.may(right, .group(room)))
-        #expect(!open.may(right, .pattern("chat.*")))
-        #expect(!open.may(right, .pattern("*")))
+        // A pattern that would match one may be followed, and does not match it.
+        #expect(open.may(right, .pattern("chat.*")))
+        #expect(!open.followable("chat.*").matches(room) && open.followable("*").matches(group))
         #expect(open.may(right, .pattern("news.*")))
         let problem = #expect(throws: Problem.self) { try open.check(right, .group(room)) }
         #expect(problem?.status == .forbidden)
@@ -45,7 +46,8 @@ struct PrincipalTests {
     @Test func `every route on the loop says what it needs`() {
         let routes: [(LoopRoute, Right?)] = [
             (.stream(group: "g"), .subscribe), (.streamOfGroups, .subscribe), (.publish(group: "g"), .publish),
-            (.publishBatch, .publish), (.granted(path: "/x"), nil), (.wholeServer, nil),
+            (.publishBatch, .publish), (.poll(group: nil), .subscribe), (.granted(path: "/x"), nil),
+            (.wholeServer, nil),
         ]
         for (route, right) in routes { #expect(route.need.right == right) }
     }

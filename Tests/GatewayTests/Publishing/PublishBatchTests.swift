@@ -96,7 +96,7 @@ struct PublishBatchTests {
             try expectProblem(try await server.post("/messages", Self.type, " \n\n"), 400, "no message")
             try expectProblem(try await server.post("/messages", ["Content-Type: text/plain"], "x"), 415, "x-ndjson")
             try expectProblem(try await server.post("/messages", Self.type + ["Idempotency-Key: k"], "{}"), 501)
-            try expectProblem(try await server.get("/messages"), 405)
+            try expectProblem(try await server.request("PUT", "/messages"), 405)
             let line = "{\"group\":\"a\",\"data\":1}"
             try expectProblem(try await server.post("/messages?persist=false", Self.type, line), 501, "not stored")
             for name in ["ttl", "event", "group"] {

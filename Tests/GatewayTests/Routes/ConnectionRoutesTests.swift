@@ -43,6 +43,23 @@ struct ConnectionRoutesTests {
         }
     }
 
+    @Test func `streams in other clothes and polls are shown, and end as theirs do`() async throws {
+        try await TestServer.run { server in
+            let (lines, poll) = (try await server.connect(), try await server.connect())
+            await lines.send(TestServer.bytes("GET", "/events?match=a.*", ["Accept: application/x-ndjson"]))
+            _ = try await lines.head()
+            await poll.send(TestServer.bytes("GET", "/messages?match=b*&group=c&wait=60s"))
+            try await eventually { server.gateway.counters.liveStreams.value == 2 }
+            let shown = try await server.get("/connections").json(Listing.self).connections
+            #expect(Set(shown.map(\.transport)) == ["ndjson", "long-poll"])
+            let waiting = try #require(shown.first { $0.transport == "long-poll" })
+            #expect(waiting.groups == ["c"] && waiting.match == ["b*"] && waiting.state == "live")
+            #expect(try await server.request("DELETE", "/connections/\(waiting.id)").status == 204)
+            #expect(try await poll.response().json(HistoryBody.self).messages.isEmpty)
+            try await eventually { server.gateway.counters.streams.value == 1 }
+        }
+    }
+
     @Test func `pages have every stream once`() async throws {
         try await TestServer.run { server in
             var streams: [EventReader] = []

@@ -4,13 +4,13 @@ import Testing
 @Suite(.timeLimit(.minutes(1)))
 struct MethodTests {
     private static let known: [(path: String, allowed: [String])] = [
-        ("/groups/test-group/messages", ["GET", "HEAD", "OPTIONS", "POST"]),
+        ("/groups/test-group/messages", ["DELETE", "GET", "HEAD", "OPTIONS", "POST"]),
         ("/groups/test-group/messages/abc-1", ["DELETE", "GET", "HEAD", "OPTIONS"]),
         ("/groups/test-group/events", ["GET", "HEAD", "OPTIONS"]),
         ("/groups/test-group", ["GET", "HEAD", "OPTIONS"]),
         ("/groups", ["GET", "HEAD", "OPTIONS"]),
         ("/events", ["GET", "HEAD", "OPTIONS"]),
-        ("/messages", ["OPTIONS", "POST"]),
+        ("/messages", ["GET", "HEAD", "OPTIONS", "POST"]),
         ("/healthz", ["GET", "HEAD", "OPTIONS"]),
         ("/openapi.yaml", ["GET", "HEAD", "OPTIONS"]),
     ]

@@ -145,12 +145,12 @@ final class PausingStore: MessageStore {
     }
 
     func newestMessages(
-        of group: GroupName,
+        of topics: [Topic],
         before: Int64,
         limit: Int,
         maximumBytes: Int
     ) async throws(BrokerError) -> LogPage {
-        try await inner.newestMessages(of: group, before: before, limit: limit, maximumBytes: maximumBytes)
+        try await inner.newestMessages(of: topics, before: before, limit: limit, maximumBytes: maximumBytes)
     }
 
     func position(of start: ReplayStart, in topics: [Topic], through: Int64) async throws(BrokerError) -> Int64 {

@@ -25,6 +25,7 @@ struct TestServer: Sendable {
         router: Router<GatewayContext> = Router(context: GatewayContext.self),
         streams: [StreamRoute] = [],
         logger: Logger = Logger(label: "notify"),
+        reserved: Set<GroupName> = [],
         _ body: (TestServer) async throws -> Value
     ) async throws -> Value {
         var configuration = GatewayConfiguration()
@@ -40,6 +41,7 @@ struct TestServer: Sendable {
             configuration: configuration,
             router: router,
             streams: streams,
+            reserved: reserved,
             logger: logger
         )
         let server = TestServer(

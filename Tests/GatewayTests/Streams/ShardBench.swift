@@ -42,15 +42,21 @@ struct ShardBench {
         }
     }
 
-    /// Opens a stream of the group `g` on a channel of its own.
-    func open(_ start: StreamCursor.Start) async throws -> (stream: NIOLoopBound<Subscriber>, channel: any Channel) {
+    /// Opens a stream, of the group `g`, on a channel of its own.
+    func open(
+        _ topics: [Topic]? = nil,
+        _ start: StreamCursor.Start = .latest
+    ) async throws -> (stream: NIOLoopBound<Subscriber>, channel: any Channel) {
         let channel = NIOAsyncTestingChannel(loop: loop)
         try await channel.connect(to: SocketAddress(ipAddress: "192.0.2.1", port: 80)).get()
         let (shard, loop) = (shard, loop)
         let stream = try await loop.executeInContext {
             let group = try GroupName("g")
             let request = Subscriber.Request(
-                feedKey: Feed.Key(topics: [.group(group)], style: StreamStyle(format: .plain, framing: .chunked)),
+                feedKey: Feed.Key(
+                    topics: (topics ?? [.group(group)]).sorted(),
+                    style: StreamStyle(format: .plain, framing: .chunked)
+                ),
                 start: start,
                 requested: "",
                 grant: StreamGrant(groups: [group])
@@ -61,6 +67,12 @@ struct ShardBench {
             return NIOLoopBound(stream, eventLoop: loop)
         }
         return (stream, channel)
+    }
+
+    func open(
+        _ start: StreamCursor.Start
+    ) async throws -> (stream: NIOLoopBound<Subscriber>, channel: any Channel) {
+        try await open(nil, start)
     }
 
     func publish(_ count: Int) async throws {

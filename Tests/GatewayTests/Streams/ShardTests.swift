@@ -58,7 +58,7 @@ struct ShardTests {
         #expect(bench.counters.deliveries.value == 500)
         try await loop.executeInContext {
             let groups = try #require(
-                Mirror(reflecting: shard.value).descendant("groups") as? [GroupName: FollowedGroup]
+                Mirror(reflecting: shard.value).descendant("topics", "groups") as? [GroupName: FollowedTopic]
             )
             #expect(groups.count == 1)
             for group in groups.values { #expect(group.arrived.capacity == 0) }

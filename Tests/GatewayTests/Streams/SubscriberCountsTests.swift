@@ -8,7 +8,7 @@ struct SubscribersTests {
     @Test func `groups are chosen by the bytes of their names`() throws {
         let subscribers = SubscriberCounts()
         let names = try ["K", "Kb", "L"].map { try GroupName($0) }
-        subscribers.add(names)
+        subscribers.add(names.map(Topic.group))
         #expect(subscribers.groups(prefix: "K", after: "") == Array(names[..<2]))
         #expect(subscribers.groups(prefix: "\u{212A}", after: "").isEmpty)
         #expect(subscribers.groups(prefix: "", after: "\u{212A}").isEmpty)

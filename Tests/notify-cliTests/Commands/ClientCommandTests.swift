@@ -100,6 +100,51 @@ struct ClientCommandTests {
         }
     }
 
+    @Test func `delete and purge say what they did`() async throws {
+        let script: ScriptedServer.Script = { request, exchange in
+            let isThere = !request.uri.contains("e-9")
+            try await exchange.answer(
+                isThere ? .noContent : .notFound,
+                isThere ? "" : #"{"title":"Not Found","status":404,"detail":"There is no such message."}"#
+            )
+        }
+        try await ScriptedServer.run(script: script) { server in
+            func run(_ arguments: String...) async throws -> CommandRun {
+                try await CommandRun.run(arguments + ["--url", server.url, "--group", "g"])
+            }
+            #expect(try await run("delete", "e-1").output == "Deleted e-1 from g.\n")
+            #expect(try await run("delete", "e-1", "--json").output == #"{"deleted":"e-1","group":"g"}"# + "\n")
+            let missing = try await run("delete", "e-9")
+            #expect(missing.status == 1 && missing.output == "" && missing.errors.contains("no such message"))
+            #expect(try await run("purge").output == "Removed all messages of g.\n")
+            let part = try await run("purge", "--through", "e-7", "--yes", "--json")
+            #expect(part.output == #"{"group":"g","purged":true,"through":"e-7"}"# + "\n")
+            #expect(try await run("delete", "x").status == 64)
+            #expect(try await run("purge", "--through", "x").status == 64)
+            #expect(
+                server.requests.map { "\($0.method) \($0.uri)" } == [
+                    "DELETE /groups/g/messages/e-1", "DELETE /groups/g/messages/e-1", "DELETE /groups/g/messages/e-9",
+                    "DELETE /groups/g/messages", "DELETE /groups/g/messages?through=e-7",
+                ]
+            )
+        }
+    }
+
+    @Test func `listen follows patterns`() async throws {
+        let script: ScriptedServer.Script = { _, exchange in
+            try await exchange.open(at: "e-0", resumed: false)
+            try await exchange.message(1)
+        }
+        try await ScriptedServer.run(script: script) { server in
+            let run = try await CommandRun.run(
+                ["listen", "--url", server.url, "--match", "orders.*", "--group", "g", "--count", "1"]
+            )
+            #expect(run.status == 0)
+            #expect(server.requests.first?.uri.hasPrefix("/events?group=g&match=orders.%2A&since=latest") == true)
+            #expect(try await CommandRun.run(["listen", "--match", "a b"]).status == 64)
+        }
+    }
+
     @Test func `standard input that is no text`() async throws {
         let run = try await CommandRun.run(["send", "--group", "g"], input: Data([0xFF, 0x0A]))
         #expect(run.status == 1)
