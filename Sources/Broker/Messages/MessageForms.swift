@@ -6,9 +6,36 @@ import Synchronization
 /// Each form is made once, by whoever needs it first, and shared by all who hold the message, on any thread.
 public final class MessageForms: Sendable {
     /// How many different forms a message can have.
-    public static let limit = 2
+    public static let limit = 4
 
-    private let forms = Mutex<(ByteBuffer?, ByteBuffer?, made: Int)>((nil, nil, 0))
+    private struct Forms {
+        var first: ByteBuffer?
+        var second: ByteBuffer?
+        var third: ByteBuffer?
+        var fourth: ByteBuffer?
+        var made = 0
+
+        subscript(index: Int) -> ByteBuffer? {
+            get {
+                switch index {
+                case 0: first
+                case 1: second
+                case 2: third
+                default: fourth
+                }
+            }
+            set {
+                switch index {
+                case 0: first = newValue
+                case 1: second = newValue
+                case 2: third = newValue
+                default: fourth = newValue
+                }
+            }
+        }
+    }
+
+    private let forms = Mutex(Forms())
 
     /// How many forms were made.
     public var made: Int { forms.withLock { $0.made } }
@@ -18,10 +45,10 @@ public final class MessageForms: Sendable {
     /// - Parameter make: Runs under a lock; who needs the same form meanwhile waits for it.
     public func form(_ index: Int, make: () -> ByteBuffer) -> ByteBuffer {
         forms.withLock { forms in
-            if let form = index == 0 ? forms.0 : forms.1 { return form }
+            if let form = forms[index] { return form }
             let form = make()
             forms.made += 1
-            if index == 0 { forms.0 = form } else { forms.1 = form }
+            forms[index] = form
             return form
         }
     }

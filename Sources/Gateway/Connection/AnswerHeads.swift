@@ -5,7 +5,10 @@ import NIOHTTP1
 /// The heads of answers and streams: what the route has said, and the fields that all have.
 struct AnswerHeads {
     var access: AccessPolicy
-    private var date = DateField()
+    private var dateField = DateField()
+
+    /// What says the time in a head.
+    var date: String { dateField.value }
 
     init(access: AccessPolicy) {
         self.access = access
@@ -13,12 +16,12 @@ struct AnswerHeads {
 
     /// Called about once a second.
     mutating func refresh() {
-        date.refresh()
+        dateField.refresh()
     }
 
     /// The head of a stream.
     func streamHead(answering request: HTTPRequestHead, on wire: Wire) -> ResponseHead {
-        StreamHead.make(on: wire, date: date.value, extraHeaders: access.headers(for: request))
+        StreamHead.make(on: wire, date: date, extraHeaders: access.headers(for: request))
     }
 
     /// The head of an answer, with room for its body.
@@ -47,7 +50,7 @@ struct AnswerHeads {
         {
             head.add("Content-Length", "\(answer.body.readableBytes)")
         }
-        head.add("Date", date.value)
+        head.add("Date", date)
         if access.variesByOrigin {
             let fields = access.headers(for: request, vary: answer.headers[values: .vary])
             for (name, value) in fields { head.add(name, value) }

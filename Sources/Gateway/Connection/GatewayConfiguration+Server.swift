@@ -30,6 +30,8 @@ extension GatewayConfiguration {
             batchMessages: maximumBatchMessages,
             groupsPerStream: maximumGroupsPerStream,
             last: maximumLast,
+            subscriptionsPerSocket: maximumSubscriptionsPerSocket,
+            unansweredPublishes: maximumUnansweredPublishes,
             streams: Dictionary(streams.map { (LoopRoute.key(ofPath: $0.path), $0) }) { first, _ in first }
         )
     }

@@ -107,7 +107,7 @@ extension IncomingRequest {
         case .publish where bodyKind == .text: " (\(MessageLog.Configuration.Settings.maxMessageSize))"
         case .publish, nil: " (\(GatewayConfiguration.Settings.maxBodySize))"
         case .publishBatch: " (\(GatewayConfiguration.Settings.maxBatchSize))"
-        case .stream, .streamOfGroups, .granted, .wholeServer: ""
+        case .stream, .streamOfGroups, .granted, .socket, .wholeServer: ""
         }
     }
 }
@@ -143,6 +143,8 @@ enum LoopRoute: Hashable {
     case publishBatch
     /// A stream on an application's path.
     case granted(path: String)
+    /// A WebSocket.
+    case socket
     /// `OPTIONS *`: about the server as a whole.
     case wholeServer
 
@@ -153,6 +155,8 @@ enum LoopRoute: Hashable {
         case .GET, .HEAD:
             if path == "/events" {
                 self = .streamOfGroups
+            } else if path == "/socket" {
+                self = .socket
             } else if let group = Self.group(in: path, before: "/events") {
                 self = .stream(group: group)
             } else if !streams.isEmpty, streams[Self.key(ofPath: path)] != nil {
@@ -181,6 +185,7 @@ enum LoopRoute: Hashable {
         case .stream, .streamOfGroups: .groups(.subscribe)
         case .publish, .publishBatch: .groups(.publish)
         case .granted: .application
+        case .socket: .any(of: [.subscribe, .publish])
         case .wholeServer: .nothing
         }
     }
@@ -215,13 +220,13 @@ extension LoopRoute {
     var publishes: Bool {
         switch self {
         case .publish, .publishBatch: true
-        case .stream, .streamOfGroups, .granted, .wholeServer: false
+        case .stream, .streamOfGroups, .granted, .socket, .wholeServer: false
         }
     }
 
     var isStream: Bool {
         switch self {
-        case .stream, .streamOfGroups, .granted: true
+        case .stream, .streamOfGroups, .granted, .socket: true
         case .publish, .publishBatch, .wholeServer: false
         }
     }

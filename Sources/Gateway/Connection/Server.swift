@@ -145,7 +145,7 @@ struct Server: Sendable {
         file?.remove()
         for loop in loops {
             loop.eventLoop.execute {
-                for stream in Array(loop.value.shard.allStreams) { stream.end() }
+                loop.value.shard.endAll()
                 loop.value.connections.forEach { $0.shutDown() }
             }
         }

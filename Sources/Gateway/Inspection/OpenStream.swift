@@ -6,6 +6,8 @@ public struct OpenStream: Sendable {
     public enum Transport: String, Sendable {
         /// Server-sent events.
         case eventStream = "event-stream"
+        /// A subscription of a WebSocket. Each of them is shown; to end one ends the socket.
+        case webSocket = "websocket"
     }
 
     /// Names it until it ends, on this start of the server.

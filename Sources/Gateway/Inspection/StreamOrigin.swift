@@ -12,5 +12,5 @@ struct StreamOrigin: Sendable {
 
 extension StreamStyle {
     /// In which clothes the stream comes.
-    var transport: OpenStream.Transport { .eventStream }
+    var transport: OpenStream.Transport { framing == .webSocket ? .webSocket : .eventStream }
 }

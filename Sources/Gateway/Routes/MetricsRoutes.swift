@@ -39,6 +39,15 @@ struct MetricsRoutes: Sendable {
             ),
             ("streams", .gauge, "Open streams.", counters.streams.value),
             ("streams_live", .gauge, "Streams that get each message as it comes.", counters.liveStreams.value),
+            ("sockets", .gauge, "Open WebSockets. Each of their subscriptions is a stream.", counters.sockets.value),
+            (
+                "socket_faults_total", .counter, "WebSockets that ended since the client broke the protocol.",
+                counters.socketFaults.value
+            ),
+            (
+                "refused_socket_requests_total", .counter, "Requests of WebSockets that were refused.",
+                counters.refusedSocketRequests.value
+            ),
             ("deliveries_total", .counter, "Messages written to streams.", counters.deliveries.value),
             ("delivered_bytes_total", .counter, "Bytes of messages written to streams.", counters.deliveredBytes.value),
             ("batches_total", .counter, "Buffers written to streams.", counters.batches.value),

@@ -42,7 +42,7 @@ extension Subscriber.Request {
             } else {
                 try QueryParameters.streamOfGroups.check(fields)
             }
-            try Self.checkTransport(request.head.headers)
+            if framing != .webSocket { try Self.checkTransport(request.head.headers) }
             try Self.checkCount(of: groups, limits)
             let token = request.principal.token
             self.grant = StreamGrant(
@@ -61,15 +61,10 @@ extension Subscriber.Request {
             now: now,
             otherwise: isAll ? .replay(.all) : .latest
         )
-        requested =
-            switch start {
-            case .after(let id): "\(id)"
-            case .malformed(let text): text
-            case .latest, .replay: ""
-            }
+        requested = start.requested
         feedKey = Feed.Key(
             topics: Set(self.grant.groups).sorted().map(Topic.group),
-            style: StreamStyle(format: self.grant.format, framing: framing)
+            style: framing == .webSocket ? .socket : StreamStyle(format: self.grant.format, framing: framing)
         )
         origin = StreamOrigin(user: grant.map(\.user) ?? request.principal.token?.user, since: now)
     }
@@ -114,9 +109,6 @@ extension Subscriber.Request {
     /// Refuses the other clothes of a stream that this version does not have: a client that asked for them would not
     /// understand what it gets.
     private static func checkTransport(_ headers: HTTPHeaders) throws(Problem) {
-        if headers[canonicalForm: "upgrade"].contains(where: { $0.utf8.isEqual(ignoringCase: "websocket".utf8) }) {
-            throw .notImplemented("A stream over WebSocket")
-        }
         let accept = AcceptField(headers["accept"])
         if accept.quality(of: "application/x-ndjson") > accept.quality(of: "text/event-stream") {
             throw .notImplemented("A stream as NDJSON (Accept: application/x-ndjson)")
@@ -136,7 +128,7 @@ extension Subscriber.Request {
     }
 
     /// The header always wins: a browser that reconnects repeats its URL, and the header is newer.
-    private static func start(
+    static func start(
         lastEventID: String?,
         _ fields: [(name: String, value: String)],
         maximumLast: Int,
@@ -170,6 +162,17 @@ extension Subscriber.Request {
         }
         let count = Int(last) ?? maximum
         return count == 0 ? .latest : .replay(.last(min(count, maximum)))
+    }
+}
+
+extension StreamCursor.Start {
+    /// The id with which a client wants to go on, as it came.
+    var requested: String {
+        switch self {
+        case .after(let id): "\(id)"
+        case .malformed(let text): text
+        case .latest, .replay: ""
+        }
     }
 }
 

@@ -210,7 +210,8 @@ final class Subscriber {
         case .reset(let reason):
             let here = shard.epochs.id(cursor.position)
             let reset = StreamPreamble.Reset(reason: reason, requested: request.requested, oldest: oldest(of: page))
-            write(feed.key.style.frame(StreamPreamble.payload(of: reset, at: here)))
+            let own = connection?.frame(of: reset, at: here)
+            write(own ?? feed.key.style.frame(StreamPreamble.payload(of: reset, at: here)))
             shard.proceed(self)
         case .write:
             if let page { write(page.piece) }
@@ -236,6 +237,7 @@ final class Subscriber {
                 StreamPreamble.Reset(reason: $0, requested: request.requested, oldest: $0 == .expired ? oldest : nil)
             }
         )
+        if let own = connection?.opening(preamble) { return write(own) }
         let payload = preamble.payload(retryMilliseconds: shard.settings.random(shard.settings.retryMilliseconds))
         write(feedKey.style.frame(payload))
     }
@@ -263,7 +265,7 @@ final class Subscriber {
     /// - Parameter mayPin: What this stream may hold, given what all of the loop's streams hold.
     /// - Returns: How many bytes wait for the socket.
     func look(_ now: NIODeadline, mayPin: Int) -> Int {
-        guard let connection else { return 0 }
+        guard let connection, !connection.isLookedAt else { return 0 }
         let waiting = connection.waitingBytes
         let verdict = health.check(now, waitingBytes: waiting, mayPin: mayPin, peer: { connection.peerSilence })
         switch verdict {

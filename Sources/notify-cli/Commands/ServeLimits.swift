@@ -54,6 +54,12 @@ struct ServeLimits: ParsableArguments {
     @Option(parsing: .unconditional, help: .setting(Limits.maxLast))
     var maxLast: String?
 
+    @Option(parsing: .unconditional, help: .setting(Limits.maxSubscriptionsPerSocket))
+    var maxSubscriptionsPerSocket: String?
+
+    @Option(parsing: .unconditional, help: .setting(Limits.maxUnansweredPublishes))
+    var maxUnansweredPublishes: String?
+
     @Option(parsing: .unconditional, help: .setting(LogLimits.maxWaitingSize))
     var maxWaitingSize: String?
 
@@ -116,6 +122,8 @@ struct ServeLimits: ParsableArguments {
             (Limits.maxAnswersSize, maxAnswersSize),
             (Limits.maxGroupsPerStream, maxGroupsPerStream),
             (Limits.maxLast, maxLast),
+            (Limits.maxSubscriptionsPerSocket, maxSubscriptionsPerSocket),
+            (Limits.maxUnansweredPublishes, maxUnansweredPublishes),
             (Limits.recentMessagesSize, recentMessagesSize),
             (Limits.inboxSize, inboxSize),
             (Limits.connectionBufferSize, connectionBufferSize),
