@@ -1,4 +1,5 @@
 import Broker
+import NIOSSL
 import Testing
 
 @testable import Gateway
@@ -163,6 +164,86 @@ struct SocketLifeTests {
             #expect(try await server.request("DELETE", "/connections/\(id)").status == 204)
             #expect(try await socket.closed().closeCode == 1001)
             try await eventually { server.gateway.counters.streams.value == 0 }
+        }
+    }
+
+    @Test func `a socket over TLS is a socket, and its end is whole`() async throws {
+        try await SecureServer.run { secure async throws in
+            var settings = TLSConfiguration.makeClientConfiguration()
+            settings.trustRoots = try TestCertificate.trust()
+            settings.applicationProtocols = ["http/1.1"]
+            let context = try NIOSSLContext(configuration: settings)
+            let connection = try await RawConnection.open(port: secure.server.port) {
+                try NIOSSLClientHandler(context: context, serverHostname: "localhost")
+            }
+            let headers = SocketClient.handshake + ["Host: localhost:\(secure.server.port)"]
+            await connection.send(TestServer.bytes("GET", "/groups/g/events", headers))
+            let socket = try await SocketClient(connection)
+            #expect(try await socket.json().subscribed == "")
+            // More than a record of TLS holds.
+            let text = String(repeating: "x", count: 100_000)
+            await socket.send("{\"publish\":{\"group\":\"g\",\"data\":\"\(text)\"},\"ref\":1}")
+            let replies = [try await socket.json(), try await socket.json()]
+            #expect(replies.contains { $0.data == text } && replies.contains { $0.published == true })
+            await socket.send(.close(1000))
+            #expect(try await socket.closed().closeCode == 1000)
+            #expect(try await socket.frame() == nil)
+            await connection.close()
+        }
+    }
+
+    @Test func `hundreds of sockets are told that the server stops, and none is waited for`() async throws {
+        try await TestServer.run({ $0.grace = .seconds(20) }) { server async throws in
+            var sockets: [SocketClient] = []
+            for number in 0..<200 {
+                sockets.append(try await server.socket(number % 2 == 0 ? "/socket" : "/groups/g/events"))
+            }
+            // Its clients do not close their side.
+            let clock = ContinuousClock()
+            let time = await clock.measure { await server.gateway.stop() }
+            #expect(time < .seconds(10))
+            for socket in sockets { #expect(try await socket.closed().closeCode == 1001) }
+            #expect(server.gateway.counters.sockets.value == 0)
+        }
+    }
+
+    /// Nothing would come any more.
+    @Test func `a channel layer that closes ends sockets`() async throws {
+        try await TestServer.run { server async throws in
+            let sockets = [try await server.socket("/groups/g/events"), try await server.socket("/groups/h/events")]
+            for socket in sockets { #expect(try await socket.json().subscribed == "") }
+            server.log.layer.close()
+            for socket in sockets { #expect(try await socket.closed().closeCode == 1001) }
+        }
+    }
+
+    @Test func `a reader that reads nothing is behind, costs bounded memory, and gets everything later`() async throws {
+        try await TestServer.run({ $0.connectionBufferBytes = 16 << 10 }) { server async throws in
+            let connection = try await server.connect(receiveBuffer: 4096)
+            await connection.send(TestServer.bytes("GET", "/socket", SocketClient.handshake))
+            let socket = try await SocketClient(connection)
+            for name in ["a", "b"] {
+                let answer = try await socket.ask("{\"subscribe\":{\"name\":\"\(name)\",\"groups\":[\"\(name)\"]}}")
+                #expect(answer.subscribed == name)
+            }
+            try await connection.stopReading()
+            let text = String(repeating: "x", count: 8000)
+            var published: [Message] = []
+            while server.gateway.counters.liveStreams.value > 0 || published.count < 1000 {
+                published += try await server.publish(text, to: ["a", "b"][published.count % 2])
+            }
+            // Answers of a socket that does not read have a bound, too: it is not read.
+            for number in 0..<2000 { await socket.send("{\"ping\":\(number)}") }
+            try await connection.startReading()
+            var (seen, pongs) = (["a": [Int64](), "b": []], 0)
+            while pongs < 2000 || seen.values.reduce(0, { $0 + $1.count }) < published.count {
+                let reply = try await socket.json()
+                if let group = reply.group { seen[group]?.append(reply.sequence ?? 0) } else { pongs += 1 }
+            }
+            for name in ["a", "b"] {
+                #expect(seen[name] == StreamServer.expected(published, of: [name], after: 0))
+            }
+            try await eventually { server.gateway.counters.liveStreams.value == 2 }
         }
     }
 }
