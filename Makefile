@@ -1,7 +1,7 @@
 # Needs Swift 6.2 or newer, git, make and a shell. `scripts/require` installs the rest, and says so before it does.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test build format lint test-swift test-cli test-browser test-proxies test-openapi test-metrics test-thread soak load stop crash damage store budgets
+.PHONY: help run test build format lint test-swift test-cli test-sockets test-browser test-proxies test-openapi test-metrics test-thread soak load stop crash damage store budgets
 
 ARGS ?=
 # docs/decisions/0009-no-exclusivity-checks-in-production.md
@@ -10,6 +10,7 @@ SWIFT_FILES := Sources Tests Package.swift
 VENV := .venv
 VENV_OPENAPI := .venv-openapi
 VENV_METRICS := .venv-metrics
+VENV_SOCKETS := .venv-sockets
 
 help:  ## Shows this list.
 	@echo 'Notify. Targets:'
@@ -43,6 +44,11 @@ test-cli:  ## Runs the tests of the command line against the debug build.
 	swift build --product notify-cli
 	python3 Tests/command-line/run.py "$$(swift build --show-bin-path)/notify-cli"
 	python3 Tests/command-line/lifecycle.py "$$(swift build --show-bin-path)/notify-cli"
+
+test-sockets: $(VENV_SOCKETS)/ready  ## Runs Python's websockets against the debug build: every kind of frame, and kills of the server under load.
+	@scripts/require swift sqlite
+	swift build --product notify-cli
+	$(VENV_SOCKETS)/bin/python Tests/sockets/run.py "$$(swift build --show-bin-path)/notify-cli"
 
 test-browser: $(VENV)/ready  ## Runs the browser tests against the debug build of the server.
 	@scripts/require swift sqlite browser
@@ -127,4 +133,11 @@ $(VENV_METRICS)/ready: Tests/metrics/requirements.txt
 	@echo 'Installing prometheus_client from PyPI into $(VENV_METRICS).'
 	python3 -m venv --clear $(VENV_METRICS)
 	$(VENV_METRICS)/bin/pip install --quiet --disable-pip-version-check --requirement Tests/metrics/requirements.txt
+	@touch $@
+
+$(VENV_SOCKETS)/ready: Tests/sockets/requirements.txt
+	@scripts/require python
+	@echo 'Installing websockets from PyPI into $(VENV_SOCKETS).'
+	python3 -m venv --clear $(VENV_SOCKETS)
+	$(VENV_SOCKETS)/bin/pip install --quiet --disable-pip-version-check --requirement Tests/sockets/requirements.txt
 	@touch $@

@@ -139,6 +139,24 @@ extension GatewayConfiguration {
             of: defaults,
             "Messages that a stream with 'last' begins with, at most"
         )
+        /// Of ``GatewayConfiguration/maximumSubscriptionsPerSocket``.
+        public static let maxSubscriptionsPerSocket = Setting(
+            "max-subscriptions-per-socket",
+            .count,
+            \.maximumSubscriptionsPerSocket,
+            in: 1...10_000,
+            of: defaults,
+            "Subscriptions of one WebSocket"
+        )
+        /// Of ``GatewayConfiguration/maximumUnansweredPublishes``.
+        public static let maxUnansweredPublishes = Setting(
+            "max-unanswered-publishes",
+            .count,
+            \.maximumUnansweredPublishes,
+            in: 1...100_000,
+            of: defaults,
+            "Publishes of one WebSocket that may wait for their answers; beyond, it is not read"
+        )
         /// Of ``GatewayConfiguration/recentMessageBytes``.
         public static let recentMessagesSize = Setting(
             "recent-messages-size",
@@ -246,8 +264,8 @@ extension GatewayConfiguration {
             maxStreamsPerConnection,
             maxHeaderSize, maxBodySize, maxBatchSize,
             maxBatchMessages, maxBodiesSize, maxAnswersSize,
-            maxGroupsPerStream, maxPatternsPerStream, maxLast, recentMessagesSize, inboxSize, connectionBufferSize,
-            maxPinnedSize,
+            maxGroupsPerStream, maxPatternsPerStream, maxLast, maxSubscriptionsPerSocket, maxUnansweredPublishes,
+            recentMessagesSize, inboxSize, connectionBufferSize, maxPinnedSize,
             headTimeout, bodyTimeout, minBodyRate, idleTimeout, stallTimeout, heartbeat, retry, grace, eventLoops,
         ]
     }

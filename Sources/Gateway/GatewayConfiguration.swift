@@ -73,6 +73,11 @@ public struct GatewayConfiguration: Sendable {
     /// Messages that a stream with `last` begins with, at most: counting them costs a look at each. One that asks for more
     /// gets so many.
     public var maximumLast = 10_000
+    /// Subscriptions of one WebSocket.
+    public var maximumSubscriptionsPerSocket = 100
+    /// Publishes of one WebSocket that may wait for their answers. Beyond, nothing more is read from it until some are
+    /// answered.
+    public var maximumUnansweredPublishes = 1000
 
     /// A stream that said nothing for so long says a comment.
     public var heartbeat = Duration.seconds(15)

@@ -54,6 +54,11 @@ class Scene:
         self.page.add_script_tag(path=HERE / "page" / "recorder.js")
         self.page.evaluate("url => follow(url)", stream)
 
+    def open_page_with_socket(self):
+        """A page elsewhere that follows over a WebSocket."""
+        self.open_page(self.page_origin)
+        self.page.evaluate("url => followSocket(url, 'my-group')", self.server.url + "/socket")
+
     def open_page(self, url, **options):
         self.context = self.browser.new_context(**options)
         self.page = self.context.new_page()
@@ -221,7 +226,39 @@ def a_page_of_a_foreign_site_is_refused(scene):
     same(scene.seen(), [], "no event")
 
 
+def a_page_publishes_and_follows_over_a_socket(scene):
+    scene.server.start()
+    scene.open_page_with_socket()
+    scene.wait_for_open()
+    same(scene.page.evaluate("[socket.protocol, socket.extensions]"), ["notify.v1", ""], "what was agreed on")
+    text = "first line\nsecond line — ü, 漢字, 🌍"
+    scene.page.evaluate(
+        """data => socket.send(JSON.stringify({ publish: { group: "my-group", event: "greeting", data }, ref: 7 }))""",
+        text,
+    )
+    scene.wait("the answer", "() => window.answers?.length === 1")
+    answer = scene.page.evaluate("answers[0]")
+    scene.wait_for_id(answer["id"])
+    same((answer["published"], answer["ref"]), (True, 7), "the answer")
+    same(scene.seen("greeting"), [{"name": "greeting", "data": text, "id": answer["id"]}], "the greeting")
+
+
+def a_socket_comes_back_after_the_server_was_stopped(scene):
+    scene.server.start()
+    check_return(scene, scene.open_page_with_socket, Server.stop)
+    close = scene.page.evaluate("closes[0]")
+    same((close["code"], close["wasClean"], close["reason"][:6]), (1001, True, "retry="), "the end")
+
+
+def a_socket_comes_back_after_the_server_was_killed(scene):
+    scene.server.start()
+    check_return(scene, scene.open_page_with_socket, Server.kill)
+
+
 TESTS = [
+    a_page_publishes_and_follows_over_a_socket,
+    a_socket_comes_back_after_the_server_was_stopped,
+    a_socket_comes_back_after_the_server_was_killed,
     a_page_elsewhere_receives_a_greeting,
     a_page_of_the_server_receives_a_greeting,
     a_page_receives_the_history_it_asks_for,

@@ -4,7 +4,7 @@
 /// set; everything else for itself. The whole name has to match. These are the patterns of Channels' `channel_capacity`
 /// setting, except for its compiled regular expressions.
 public struct ChannelPattern: Sendable, Hashable, ExpressibleByStringLiteral, CustomStringConvertible {
-    private enum Element: Hashable {
+    enum Element: Hashable {
         case anything
         case one
         case byte(UInt8)
@@ -23,7 +23,7 @@ public struct ChannelPattern: Sendable, Hashable, ExpressibleByStringLiteral, Cu
     public let description: String
     /// Names of groups that do not match, whatever the pattern says.
     public private(set) var excluded: Set<GroupName> = []
-    private let elements: [Element]
+    let elements: [Element]
 
     /// Any text is a pattern; a `[` that is never closed stands for itself.
     public init(_ pattern: String) {

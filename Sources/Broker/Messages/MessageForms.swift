@@ -6,9 +6,36 @@ import Synchronization
 /// Each form is made once, by whoever needs it first, and shared by all who hold the message, on any thread.
 public final class MessageForms: Sendable {
     /// How many different forms a message can have.
-    public static let limit = 3
+    public static let limit = 4
 
-    private let forms = Mutex<(ByteBuffer?, ByteBuffer?, ByteBuffer?, made: Int)>((nil, nil, nil, 0))
+    private struct Forms {
+        var first: ByteBuffer?
+        var second: ByteBuffer?
+        var third: ByteBuffer?
+        var fourth: ByteBuffer?
+        var made = 0
+
+        subscript(index: Int) -> ByteBuffer? {
+            get {
+                switch index {
+                case 0: first
+                case 1: second
+                case 2: third
+                default: fourth
+                }
+            }
+            set {
+                switch index {
+                case 0: first = newValue
+                case 1: second = newValue
+                case 2: third = newValue
+                default: fourth = newValue
+                }
+            }
+        }
+    }
+
+    private let forms = Mutex(Forms())
 
     /// That of the message. Here, so that a message without one is no larger for it.
     let trace: TraceContext?
@@ -25,14 +52,10 @@ public final class MessageForms: Sendable {
     /// - Parameter make: Runs under a lock; who needs the same form meanwhile waits for it.
     public func form(_ index: Int, make: () -> ByteBuffer) -> ByteBuffer {
         forms.withLock { forms in
-            if let form = index == 0 ? forms.0 : index == 1 ? forms.1 : forms.2 { return form }
+            if let form = forms[index] { return form }
             let form = make()
             forms.made += 1
-            switch index {
-            case 0: forms.0 = form
-            case 1: forms.1 = form
-            default: forms.2 = form
-            }
+            forms[index] = form
             return form
         }
     }

@@ -23,6 +23,8 @@ struct AccessFields {
     private(set) var isNavigation = false
     private(set) var authorizations = 0
     private(set) var authorization: Substring = ""
+    /// Whether there is a `Sec-WebSocket-Protocol`.
+    private(set) var offersSubprotocols = false
 
     init(_ headers: HTTPHeaders) {
         for (name, value) in headers {
@@ -41,6 +43,8 @@ struct AccessFields {
                 site = max(site, Self.site(value.trimmed))
             case 14 where name.utf8.isEqual(ignoringCase: "sec-fetch-mode".utf8):
                 isNavigation = value.trimmed.utf8.elementsEqual("navigate".utf8)
+            case 22 where name.utf8.isEqual(ignoringCase: "sec-websocket-protocol".utf8):
+                offersSubprotocols = true
             default:
                 break
             }

@@ -26,7 +26,7 @@ final class Authenticator {
         remembered = RememberedTokens(limit: configuration.rememberedTokens)
     }
 
-    /// - Parameter head: Loses a token that stands in its address.
+    /// - Parameter head: Loses a token that stands in its address, or among the subprotocols of a WebSocket.
     func principal(
         of head: inout HTTPRequestHead,
         _ fields: AccessFields,
@@ -38,6 +38,10 @@ final class Authenticator {
             configuration.allowsQueryToken ? TokenSource.takeParameter(from: &head.uri) : .none
         var finding = TokenSource.authorization(fields)
         if finding == .none { finding = inAddress }
+        if fields.offersSubprotocols, SocketHandshake.isAsked(head) {
+            let offered = TokenSource.takeSubprotocol(from: &head.headers)
+            if finding == .none { finding = offered }
+        }
         if finding == .none {
             let cookie = TokenSource.cookie(configuration.cookie, head.headers)
             // One that a page of another site made the browser send counts as absent.

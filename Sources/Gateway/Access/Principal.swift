@@ -89,6 +89,12 @@ struct Principal: Sendable {
         }
     }
 
+    /// Whether it has the right for some group, or at all.
+    func mayAny(_ right: Right) -> Bool {
+        do throws(Problem) { try checkAny(right) } catch { return false }
+        return true
+    }
+
     /// - Throws: ``Problem``: 401 for a token that does not count; nothing where there is none.
     func checkToken() throws(Problem) {
         if case .refused(let problem, _) = kind { throw problem }

@@ -10,6 +10,8 @@ public struct RouteNeed: Sendable {
         case groups(Right)
         /// Shows those groups for which there is a right.
         case listing(Right)
+        /// A right to any group at all, out of several; what is done with groups is judged as it comes.
+        case anyOf([Right])
         /// A right to the server.
         case server(Right)
     }
@@ -26,6 +28,7 @@ public struct RouteNeed: Sendable {
     public static let administration = RouteNeed(kind: .administration)
 
     static func groups(_ right: Right) -> RouteNeed { RouteNeed(kind: .groups(right)) }
+    static func any(of rights: [Right]) -> RouteNeed { RouteNeed(kind: .anyOf(rights)) }
     static func listing(_ right: Right) -> RouteNeed { RouteNeed(kind: .listing(right)) }
     static func server(_ right: Right) -> RouteNeed { RouteNeed(kind: .server(right)) }
 
@@ -33,7 +36,7 @@ public struct RouteNeed: Sendable {
     var right: Right? {
         switch kind {
         case .groups(let right), .listing(let right): right
-        case .nothing, .application, .administration, .server: nil
+        case .nothing, .application, .administration, .anyOf, .server: nil
         }
     }
 
@@ -45,6 +48,9 @@ public struct RouteNeed: Sendable {
         case .nothing, .application: return
         case .groups(let right): try principal.checkAny(right)
         case .listing, .administration: try principal.checkToken()
+        case .anyOf(let rights):
+            guard !rights.contains(where: { principal.mayAny($0) }), let first = rights.first else { return }
+            try principal.checkAny(first)
         case .server(let right): try principal.checkAny(right)
         }
     }

@@ -5,7 +5,10 @@ import NIOHTTP1
 /// The heads of answers and streams: what the route has said, and the fields that all have.
 struct AnswerHeads {
     var access: AccessPolicy
-    private var date = DateField()
+    private var dateField = DateField()
+
+    /// What says the time in a head.
+    var date: String { dateField.value }
 
     init(access: AccessPolicy) {
         self.access = access
@@ -13,7 +16,7 @@ struct AnswerHeads {
 
     /// Called about once a second.
     mutating func refresh() {
-        date.refresh()
+        dateField.refresh()
     }
 
     /// The head of a stream.
@@ -26,7 +29,7 @@ struct AnswerHeads {
         let extra = access.headers(for: request, vary: fields[values: .vary])
         var fields = fields
         if access.variesByOrigin { fields[.vary] = nil }
-        return StreamHead.make(fields, on: wire, date: date.value, id: id, extraHeaders: extra)
+        return StreamHead.make(fields, on: wire, date: date, id: id, extraHeaders: extra)
     }
 
     /// The head of an answer, with room for its body.
@@ -61,7 +64,7 @@ struct AnswerHeads {
         {
             head.add("Content-Length", "\(answer.body.readableBytes)")
         }
-        head.add("Date", date.value)
+        head.add("Date", date)
         head.add(id)
         if access.variesByOrigin {
             let fields = access.headers(for: request, vary: answer.headers[values: .vary])

@@ -14,7 +14,13 @@ extension ConnectionHandler {
         }
         switch request.route {
         case .stream, .streamOfGroups:
-            openStream(request, nil, context)
+            if SocketHandshake.isAsked(request.head) {
+                openSocket(request, context)
+            } else {
+                openStream(request, nil, context)
+            }
+        case .socket:
+            openSocket(request, context)
         case .granted:
             let this = NIOLoopBound((handler: self, request: request), eventLoop: context.eventLoop)
             reading = services.router.grant(request, context.channel) { grant in

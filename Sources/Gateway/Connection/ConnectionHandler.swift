@@ -10,7 +10,7 @@ import NIOHTTP1
 ///
 /// The library's server was not used for this: it answers neither garbage nor `Expect`, drains what it refused, and
 /// spends a task and an asynchronous channel on each connection (docs/decisions/0004-connections-of-our-own.md).
-final class ConnectionHandler: ChannelDuplexHandler, OpenConnection {
+final class ConnectionHandler: ChannelDuplexHandler, RemovableChannelHandler, OpenConnection {
     typealias InboundIn = HTTPServerRequestPart
     /// Nothing stands above that would write.
     typealias OutboundIn = Never
@@ -94,6 +94,8 @@ final class ConnectionHandler: ChannelDuplexHandler, OpenConnection {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        // What came behind a request whose answer is a stream. Nobody waits for it.
+        if case .leftoverDataWhenDone? = error as? ByteToMessageDecoderError { return }
         let problem: Problem
         switch error as? HTTPParserError {
         case .headerOverflow?:

@@ -31,7 +31,8 @@ struct ConnectionPipeline: Sendable {
         try pipeline.addHandler(
             ByteToMessageHandler(
                 HTTPRequestDecoder(
-                    leftOverBytesStrategy: .dropBytes,
+                    // Of a WebSocket's client that does not wait for the answer to its handshake: see SocketHandler.
+                    leftOverBytesStrategy: .fireError,
                     limitConfiguration: services.limits.decoderLimits
                 )
             )

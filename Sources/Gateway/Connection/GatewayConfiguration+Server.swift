@@ -31,6 +31,8 @@ extension GatewayConfiguration {
             groupsPerStream: maximumGroupsPerStream,
             patternsPerStream: maximumPatternsPerStream,
             last: maximumLast,
+            subscriptionsPerSocket: maximumSubscriptionsPerSocket,
+            unansweredPublishes: maximumUnansweredPublishes,
             streams: Dictionary(streams.map { (LoopRoute.key(ofPath: $0.path), $0) }) { first, _ in first }
         )
     }

@@ -12,6 +12,9 @@ struct GatewayLimits: Sendable {
     let patternsPerStream: Int
     /// Messages that `last` replays, at most.
     let last: Int
+    let subscriptionsPerSocket: Int
+    /// Publishes of one WebSocket that wait for their answers.
+    let unansweredPublishes: Int
     /// Applications' streams by their paths.
     let streams: [String: StreamRoute]
 }

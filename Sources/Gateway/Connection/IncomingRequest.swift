@@ -113,7 +113,7 @@ extension IncomingRequest {
         case .publish where bodyKind == .text: " (\(MessageLog.Configuration.Settings.maxMessageSize))"
         case .publish, nil: " (\(GatewayConfiguration.Settings.maxBodySize))"
         case .publishBatch: " (\(GatewayConfiguration.Settings.maxBatchSize))"
-        case .stream, .streamOfGroups, .poll, .granted, .wholeServer: ""
+        case .stream, .streamOfGroups, .poll, .granted, .socket, .wholeServer: ""
         }
     }
 }
@@ -151,6 +151,8 @@ enum LoopRoute: Hashable {
     case publishBatch
     /// A stream on an application's path.
     case granted(path: String)
+    /// A WebSocket.
+    case socket
     /// `OPTIONS *`: about the server as a whole.
     case wholeServer
 
@@ -166,6 +168,8 @@ enum LoopRoute: Hashable {
         case .GET, .HEAD:
             if path == "/events" {
                 self = .streamOfGroups
+            } else if path == "/socket" {
+                self = .socket
             } else if let group = Self.group(in: path, before: "/events") {
                 self = .stream(group: group)
             } else if method == .GET, Self.waits(query), path == "/messages" {
@@ -198,6 +202,7 @@ enum LoopRoute: Hashable {
         case .stream, .streamOfGroups, .poll: .groups(.subscribe)
         case .publish, .publishBatch: .groups(.publish)
         case .granted: .application
+        case .socket: .any(of: [.subscribe, .publish])
         case .wholeServer: .nothing
         }
     }
@@ -237,13 +242,13 @@ extension LoopRoute {
     var publishes: Bool {
         switch self {
         case .publish, .publishBatch: true
-        case .stream, .streamOfGroups, .poll, .granted, .wholeServer: false
+        case .stream, .streamOfGroups, .poll, .granted, .socket, .wholeServer: false
         }
     }
 
     var isStream: Bool {
         switch self {
-        case .stream, .streamOfGroups, .granted: true
+        case .stream, .streamOfGroups, .granted, .socket: true
         case .publish, .publishBatch, .poll, .wholeServer: false
         }
     }

@@ -158,7 +158,7 @@ struct Server: Sendable {
             loop.eventLoop.execute {
                 // First: the answers of long polls, which end with the streams, are the last of their connections.
                 loop.value.connections.forEach { $0.shutDown() }
-                for stream in Array(loop.value.shard.allStreams) { stream.end() }
+                loop.value.shard.endAll()
             }
         }
         let eventLoop = group.next()

@@ -9,6 +9,8 @@ public struct OpenStream: Sendable {
         /// NDJSON.
         case lines = "ndjson"
         case longPoll = "long-poll"
+        /// A subscription of a WebSocket. Each of them is shown; to end one ends the socket.
+        case webSocket = "websocket"
     }
 
     /// Names it until it ends, on this start of the server.

@@ -12,5 +12,7 @@ struct StreamOrigin: Sendable {
 
 extension StreamStyle {
     /// In which clothes the stream comes.
-    var transport: OpenStream.Transport { format == .lines ? .lines : .eventStream }
+    var transport: OpenStream.Transport {
+        framing == .webSocket ? .webSocket : format == .lines ? .lines : .eventStream
+    }
 }

@@ -78,6 +78,21 @@ struct GatewayMetrics: Sendable {
         return [
             .gauge("notify_streams", "Open streams.", open),
             .gauge("notify_polls", "Long polls that wait; they are among the streams.", counters.polls.value),
+            .gauge(
+                "notify_sockets",
+                "Open WebSockets. Each of their subscriptions is a stream.",
+                counters.sockets.value
+            ),
+            .counter(
+                "notify_socket_faults_total",
+                "WebSockets that ended since the client broke the protocol.",
+                counters.socketFaults.value
+            ),
+            .counter(
+                "notify_refused_socket_requests_total",
+                "Requests of WebSockets that were refused.",
+                counters.refusedSocketRequests.value
+            ),
             .gauge("notify_streams_live", "Streams that get each message as it comes.", live),
             .gauge(
                 "notify_streams_catching_up",

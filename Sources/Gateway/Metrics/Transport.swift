@@ -8,6 +8,10 @@ public enum Transport: String, CaseIterable, Hashable, Sendable {
     case http2
     /// HTTP/2 over TLS.
     case http2TLS = "http2_tls"
+    /// WebSocket.
+    case webSocket = "websocket"
+    /// The same over TLS.
+    case webSocketTLS = "websocket_tls"
 
     init(isHTTP2: Bool, isSecure: Bool) {
         self = isHTTP2 ? (isSecure ? .http2TLS : .http2) : (isSecure ? .http1TLS : .http1)

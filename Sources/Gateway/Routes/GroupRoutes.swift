@@ -16,6 +16,7 @@ struct GroupRoutes: Sendable {
         router.resource("/groups/:group", [.get: .group(.subscribe) { try await group($0, $2) }])
         router.resource("/groups/:group/events", onLoop: [.get, .head], [:])
         router.resource("/events", onLoop: [.get, .head], [:])
+        router.resource("/socket", onLoop: [.get, .head], [:])
     }
 
     private func groups(_ request: Request, _ context: GatewayContext) async throws -> Answer {

@@ -9,7 +9,7 @@ import NIOHTTP1
 /// Safe to use from any thread.
 final class Strangers: Sendable {
     /// Whose publishes are counted together.
-    private enum Publisher: Hashable, Sendable {
+    enum Publisher: Hashable, Sendable {
         case token(VerifiedToken.Digest)
         /// Nil: those who come by a Unix socket.
         case address(AddressBytes?)
@@ -108,8 +108,13 @@ final class Strangers: Sendable {
         from peer: AddressBytes?,
         now: @autoclosure () -> NIODeadline
     ) throws(Problem) {
+        guard publishes != nil else { return }
+        try checkPublish(by: publisher(principal, headers, peer), now: now())
+    }
+
+    /// As the other, for whoever was found before: see ``publisher(_:_:_:)``.
+    func checkPublish(by publisher: Publisher, now: @autoclosure () -> NIODeadline) throws(Problem) {
         guard let publishes else { return }
-        let publisher = publisher(principal, headers, peer)
         guard let wait = publishes.take(of: publisher, now: now()) else { return }
         counters.refusedPublishes.add(1)
         let seconds = max(1, (wait.nanoseconds + 999_999_999) / 1_000_000_000)
@@ -133,7 +138,8 @@ final class Strangers: Sendable {
         publishes.charge(count - 1, to: publisher(principal, headers, peer), now: now)
     }
 
-    private func publisher(_ principal: Principal, _ headers: HTTPHeaders, _ peer: AddressBytes?) -> Publisher {
+    /// Whose rate a client's publishes count for.
+    func publisher(_ principal: Principal, _ headers: HTTPHeaders, _ peer: AddressBytes?) -> Publisher {
         principal.token.map { .token($0.digest) } ?? .address(proxies.client(headers, peer: peer)?.forLimits)
     }
 }

@@ -14,6 +14,12 @@ public final class Counters: Sendable {
     public let polls = Atomic<Int>(0)
     /// Streams that get each message as it comes. The others are opening or catching up.
     public let liveStreams = Atomic<Int>(0)
+    /// Open WebSockets. Each of their subscriptions is a stream.
+    public let sockets = Atomic<Int>(0)
+    /// WebSockets that ended since their clients broke the protocol.
+    public let socketFaults = Atomic<Int>(0)
+    /// Requests of WebSockets that were refused.
+    public let refusedSocketRequests = Atomic<Int>(0)
     /// Messages written to streams, counted for each stream.
     public let deliveries = Atomic<Int>(0)
     /// Bytes of messages written to streams.

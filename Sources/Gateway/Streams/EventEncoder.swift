@@ -6,9 +6,13 @@ struct StreamStyle: Hashable, Sendable {
     let format: EventFormat
     let framing: Framing
 
+    /// Of the subscriptions of WebSockets: ``SocketMessage``.
+    static let socket = StreamStyle(format: .envelope, framing: .webSocket)
+
     /// A message in this style.
     func encode(_ message: Message) -> ByteBuffer {
-        framing.reframe(chunk: EventEncoder.encode(message, as: format))
+        if framing == .webSocket { return SocketMessage.encode(message) }
+        return framing.reframe(chunk: EventEncoder.encode(message, as: format))
     }
 
     /// Encodings of another revision do not hold any more.

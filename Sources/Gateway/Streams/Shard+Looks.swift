@@ -17,7 +17,7 @@ extension Shard {
 
     /// How long to wait before the next call of ``tick()``: a whole round where there is nobody to look at, so that an idle
     /// loop sleeps.
-    var tickDelay: TimeAmount { streams.isEmpty ? settings.lookRound : looking.schedule.delay }
+    var tickDelay: TimeAmount { streams.isEmpty && sockets.isEmpty ? settings.lookRound : looking.schedule.delay }
 
     /// Looks at the streams whose moment has come.
     func tick() {
@@ -37,6 +37,11 @@ extension Shard {
         var (bytes, holders) = (0, 0)
         for stream in streams.streams(in: slice) {
             let held = stream.look(now, mayPin: share)
+            bytes += held
+            holders += held > 0 ? 1 : 0
+        }
+        for socket in sockets.streams(in: slice) {
+            let held = socket.look(now, mayPin: share)
             bytes += held
             holders += held > 0 ? 1 : 0
         }

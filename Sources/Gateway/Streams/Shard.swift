@@ -24,7 +24,10 @@ final class Shard {
     /// As far as messages were taken out of the inbox; ahead of ``position`` only while a drain is under way.
     private var drained: Int64
     /// Streams that have ended are among them until their connections are closed.
-    private(set) var streams = StreamSlices()
+    private(set) var streams = StreamSlices<Subscriber>()
+    /// WebSockets, whatever they follow.
+    var sockets = StreamSlices<SocketHandler>()
+    var nextSocket = 0
     private var nextStream = 0
     private var feeds: [Feed.Key: Feed] = [:]
     private var topics = FollowedTopics()
@@ -32,7 +35,7 @@ final class Shard {
     /// Topics with arrived messages, in the order in which they came.
     private var changed: [FollowedTopic] = []
     private var isDelivering = false
-    private var isClosed = false
+    private(set) var isClosed = false
     private var observation: LogObservation?
     /// Streams that want to go on.
     var waiting: [Subscriber] = []
@@ -79,7 +82,7 @@ final class Shard {
     /// Nothing comes any more: clients come back to a server that has something to tell them.
     private func layerDidClose() {
         isClosed = true
-        for stream in allStreams { stream.end() }
+        endAll()
     }
 
     /// Closes all that is open, and leaves the log: nothing comes onto the loop from there any more, once what is under way
@@ -88,6 +91,7 @@ final class Shard {
         isClosed = true
         observation?.cancel()
         for stream in allStreams { stream.close() }
+        for socket in sockets.all { socket.close() }
         inbox.stop()
     }
 

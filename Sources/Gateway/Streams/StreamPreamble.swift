@@ -36,7 +36,7 @@ struct StreamPreamble {
     func payload(retryMilliseconds: Int, as format: EventFormat = .plain) -> ByteBuffer {
         var buffer = ByteBuffer()
         switch format {
-        case .plain, .envelope, .composed:
+        case .plain, .envelope, .tracedEnvelope, .composed:
             buffer.writeString("retry: \(retryMilliseconds)\nevent: stream-open\nid: \(position)\ndata: ")
             writeOpening(into: &buffer)
             buffer.writeString("}\n\n")
@@ -75,7 +75,7 @@ struct StreamPreamble {
         into buffer: inout ByteBuffer
     ) {
         switch format {
-        case .plain, .envelope, .composed:
+        case .plain, .envelope, .tracedEnvelope, .composed:
             buffer.writeString("id: \(position)\nevent: stream-reset\ndata: ")
             reset.write(into: &buffer)
             buffer.writeString("\n\n")
@@ -102,7 +102,7 @@ extension EventFormat {
     /// What a silent stream says.
     var heartbeat: ByteBuffer {
         switch self {
-        case .plain, .envelope, .composed: ByteBuffer(string: ":\n\n")
+        case .plain, .envelope, .tracedEnvelope, .composed: ByteBuffer(string: ":\n\n")
         case .lines: ByteBuffer(string: "\n")
         }
     }
@@ -113,7 +113,7 @@ extension EventFormat {
     func ending(retryMilliseconds: Int, reason: String? = nil) -> ByteBuffer {
         var buffer = ByteBuffer()
         switch self {
-        case .plain, .envelope, .composed:
+        case .plain, .envelope, .tracedEnvelope, .composed:
             buffer.writeString("retry: \(retryMilliseconds)\n")
             if let reason { buffer.writeString(": come back later: \(reason)\n") }
         case .lines:

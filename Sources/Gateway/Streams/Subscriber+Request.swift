@@ -39,7 +39,6 @@ extension Subscriber.Request {
             let group: String? = if case .stream(let group) = request.route { group } else { nil }
             let selection = try TopicSelection(group: group, fields, request.access)
             try (group == nil ? QueryParameters.streamOfGroups : .stream).check(fields)
-            try Self.checkTransport(request.head.headers)
             try selection.checkCount(limits, path: "/events")
             let token = request.principal.token
             var grant = StreamGrant(
@@ -60,16 +59,11 @@ extension Subscriber.Request {
             now: now,
             otherwise: isAll ? .replay(.all) : .latest
         )
-        requested =
-            switch start {
-            case .after(let id): "\(id)"
-            case .malformed(let text): text
-            case .latest, .replay: ""
-            }
+        requested = start.requested
         let format: EventFormat = grant == nil && Self.wantsLines(request.head.headers) ? .lines : self.grant.format
         feedKey = Feed.Key(
             topics: TopicSelection.topics(self.grant.groups, self.grant.patterns),
-            style: StreamStyle(format: format, framing: framing)
+            style: framing == .webSocket ? .socket : StreamStyle(format: format, framing: framing)
         )
         origin = StreamOrigin(user: grant.map(\.user) ?? request.principal.token?.user, since: now)
     }
@@ -78,14 +72,6 @@ extension Subscriber.Request {
     private static func wantsLines(_ headers: HTTPHeaders) -> Bool {
         let accept = AcceptField(headers["accept"])
         return accept.quality(of: "application/x-ndjson") > accept.quality(of: "text/event-stream")
-    }
-
-    /// Refuses the other clothes of a stream that this version does not have: a client that asked for them would not
-    /// understand what it gets.
-    private static func checkTransport(_ headers: HTTPHeaders) throws(Problem) {
-        if headers[canonicalForm: "upgrade"].contains(where: { $0.utf8.isEqual(ignoringCase: "websocket".utf8) }) {
-            throw .notImplemented("A stream over WebSocket")
-        }
     }
 
     private static func payload(_ fields: [(name: String, value: String)]) throws(Problem) -> StreamGrant.Payload {
@@ -115,7 +101,7 @@ extension Subscriber.Request {
     }
 
     /// The header always wins: a browser that reconnects repeats its URL, and the header is newer.
-    private static func start(
+    static func start(
         lastEventID: String?,
         _ fields: [(name: String, value: String)],
         maximumLast: Int,
@@ -149,6 +135,17 @@ extension Subscriber.Request {
         }
         let count = Int(last) ?? maximum
         return count == 0 ? .latest : .replay(.last(min(count, maximum)))
+    }
+}
+
+extension StreamCursor.Start {
+    /// The id with which a client wants to go on, as it came.
+    var requested: String {
+        switch self {
+        case .after(let id): "\(id)"
+        case .malformed(let text): text
+        case .latest, .replay: ""
+        }
     }
 }
 

@@ -178,7 +178,8 @@ class Subscriber {
             let here = shard.epochs.id(cursor.position)
             shard.counters.resets.add(1, reason)
             let reset = StreamPreamble.Reset(reason: reason, requested: request.requested, oldest: oldest(of: page))
-            write(feed.key.style.frame(StreamPreamble.payload(of: reset, at: here, as: feed.key.style.format)))
+            let own = connection?.frame(of: reset, at: here)
+            write(own ?? feed.key.style.frame(StreamPreamble.payload(of: reset, at: here, as: feed.key.style.format)))
             shard.proceed(self)
         case .write:
             if let page { write(page.piece) }
@@ -210,6 +211,7 @@ class Subscriber {
                 StreamPreamble.Reset(reason: $0, requested: request.requested, oldest: $0 == .expired ? oldest : nil)
             }
         )
+        if let own = connection?.opening(preamble) { return write(own) }
         let retry = shard.settings.random(shard.settings.retryMilliseconds)
         write(feedKey.style.frame(preamble.payload(retryMilliseconds: retry, as: feedKey.style.format)))
     }
@@ -237,7 +239,7 @@ class Subscriber {
     /// - Parameter mayPin: What this stream may hold, given what all of the loop's streams hold.
     /// - Returns: How many bytes wait for the socket.
     func look(_ now: NIODeadline, mayPin: Int) -> Int {
-        guard let connection else { return 0 }
+        guard let connection, !connection.isLookedAt else { return 0 }
         let waiting = connection.waitingBytes
         let verdict = health.check(now, waitingBytes: waiting, mayPin: mayPin, peer: { connection.peerSilence })
         switch verdict {

@@ -15,6 +15,14 @@ protocol SubscriberConnection: AnyObject {
     /// For whom the store is read.
     var client: ReadClient { get }
 
+    /// Whether the connection is looked at itself, since it holds more than one subscriber: its heartbeats and its health are
+    /// no subscriber's then.
+    var isLookedAt: Bool { get }
+
+    /// What opens a stream, where the connection says that in a way of its own.
+    func opening(_ preamble: StreamPreamble) -> ByteBuffer?
+    /// A reset in the middle of a stream, where the connection says that in a way of its own.
+    func frame(of reset: StreamPreamble.Reset, at position: MessageID) -> ByteBuffer?
     /// Writes framed bytes; the first of them after the response's head.
     func send(_ frame: ByteBuffer)
     /// Writes the last bytes, ends the response, and closes the connection when the client has taken them.
@@ -28,4 +36,8 @@ protocol SubscriberConnection: AnyObject {
 extension SubscriberConnection {
     var remoteAddress: SocketAddress? { nil }
     func note(_ reader: SlowReader) {}
+    var isLookedAt: Bool { false }
+
+    func opening(_ preamble: StreamPreamble) -> ByteBuffer? { nil }
+    func frame(of reset: StreamPreamble.Reset, at position: MessageID) -> ByteBuffer? { nil }
 }

@@ -102,8 +102,9 @@ extension LoopRoute {
         switch self {
         case .stream: "/groups/{group}/events"
         case .streamOfGroups: "/events"
-        case .publish: "/groups/{group}/messages"
-        case .publishBatch: "/messages"
+        case .publish, .poll(group: .some): "/groups/{group}/messages"
+        case .publishBatch, .poll(group: nil): "/messages"
+        case .socket: "/socket"
         case .granted(let path): path
         case .wholeServer: nil
         }

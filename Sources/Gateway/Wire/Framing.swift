@@ -6,12 +6,15 @@ enum Framing: Hashable, Sendable {
     case plain
     /// Each part is a chunk (RFC 9112 §7.1).
     case chunked
+    /// Each part is the text of a WebSocket (RFC 6455 §5.6): no body of HTTP any more.
+    case webSocket
 
     /// One part of a body.
     func frame(_ payload: ByteBuffer) -> ByteBuffer {
         switch self {
         case .plain: payload
         case .chunked: Chunk.framed(payload)
+        case .webSocket: SocketFrame.text(payload)
         }
     }
 
@@ -20,13 +23,14 @@ enum Framing: Hashable, Sendable {
         switch self {
         case .plain: Chunk.payload(of: chunk)
         case .chunked: chunk
+        case .webSocket: SocketFrame.text(Chunk.payload(of: chunk))
         }
     }
 
     /// The bytes that end the body; nil where the transport ends it.
     var end: ByteBuffer? {
         switch self {
-        case .plain: nil
+        case .plain, .webSocket: nil
         case .chunked: Chunk.last
         }
     }

@@ -79,6 +79,13 @@ struct Wire {
         }
     }
 
+    /// Writes the head after which the connection speaks another protocol (RFC 9110 §15.2.2).
+    mutating func switchProtocols(_ head: inout ResponseHead, _ context: Context) {
+        socket?.noteQueued()
+        let bytes = head.takeBytes()
+        context.writeAndFlush(NIOAny(bytes), promise: nil)
+    }
+
     /// The response is a stream from now on.
     mutating func beginStream(_ head: ResponseHead) {
         streamHead = PendingHead(head)

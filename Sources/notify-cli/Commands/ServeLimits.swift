@@ -57,6 +57,12 @@ struct ServeLimits: ParsableArguments {
     @Option(parsing: .unconditional, help: .setting(Limits.maxLast))
     var maxLast: String?
 
+    @Option(parsing: .unconditional, help: .setting(Limits.maxSubscriptionsPerSocket))
+    var maxSubscriptionsPerSocket: String?
+
+    @Option(parsing: .unconditional, help: .setting(Limits.maxUnansweredPublishes))
+    var maxUnansweredPublishes: String?
+
     @Option(parsing: .unconditional, help: .setting(LogLimits.maxWaitingSize))
     var maxWaitingSize: String?
 
@@ -123,6 +129,8 @@ struct ServeLimits: ParsableArguments {
             (Limits.maxGroupsPerStream, maxGroupsPerStream),
             (Limits.maxPatternsPerStream, maxPatternsPerStream),
             (Limits.maxLast, maxLast),
+            (Limits.maxSubscriptionsPerSocket, maxSubscriptionsPerSocket),
+            (Limits.maxUnansweredPublishes, maxUnansweredPublishes),
             (Limits.recentMessagesSize, recentMessagesSize),
             (Limits.inboxSize, inboxSize),
             (Limits.connectionBufferSize, connectionBufferSize),

@@ -39,12 +39,22 @@ struct AccessTableTests {
         let body: String?
         /// With the right.
         let status: Int
+        /// Whether it asks for a WebSocket.
+        let upgrades: Bool
 
-        init(_ method: String, _ path: String, _ right: String?, _ status: Int, body: String? = nil) {
+        init(
+            _ method: String,
+            _ path: String,
+            _ right: String?,
+            _ status: Int,
+            body: String? = nil,
+            upgrades: Bool = false
+        ) {
             (self.method, self.path, self.right, self.status, self.body) = (method, path, right, status, body)
+            self.upgrades = upgrades
         }
 
-        var testDescription: String { "\(method) \(path)" }
+        var testDescription: String { "\(method) \(path)\(upgrades ? " as a WebSocket" : "")" }
         var isForGroup: Bool { ["publish", "subscribe", "delete"].contains(right ?? "") }
     }
 
@@ -52,6 +62,9 @@ struct AccessTableTests {
         Entry("POST", "/groups/a.b/messages", "publish", 201, body: "x"),
         Entry("POST", "/groups/a.b/messages?persist=false", "publish", 202, body: "x"),
         Entry("POST", "/messages", "publish", 201, body: #"{"group":"a.b","data":"x"}"#),
+        // Without the rest of a handshake. The right comes first.
+        Entry("GET", "/groups/a.b/events", "subscribe", 426, upgrades: true),
+        Entry("GET", "/events?group=a.b", "subscribe", 426, upgrades: true),
         Entry("HEAD", "/groups/a.b/events", "subscribe", 200), Entry("HEAD", "/events?group=a.b", "subscribe", 200),
         Entry("GET", "/groups/a.b/messages", "subscribe", 200),
         Entry("GET", "/groups/a.b/messages?wait=0s", "subscribe", 200),
@@ -71,7 +84,8 @@ struct AccessTableTests {
     ]
 
     private static func ask(_ server: TestServer, _ entry: Entry, _ token: String?) async throws -> RawResponse {
-        let headers = (token.map { ["Authorization: Bearer \($0)"] } ?? [])
+        let headers =
+            (token.map { ["Authorization: Bearer \($0)"] } ?? []) + (entry.upgrades ? ["Upgrade: websocket"] : [])
         return try await server.request(entry.method, entry.path, headers, body: entry.body.map { Array($0.utf8) })
     }
 
@@ -145,7 +159,15 @@ struct AccessTableTests {
                 let known = server.gateway.paths.filter { $0 == path }
                 #expect(!known.isEmpty, "\(path)")
             }
-            let covered = Set(Self.entries.map { $0.path.split(separator: "?")[0] }.map(String.init))
+            // Any right to a group opens a socket, whose frames ask for theirs: SocketRightsTests. Without an upgrade it is 426.
+            for (token, status) in [
+                (nil, 401), ("bad", 401), (TokenMaker.token(delete: ["*"], admin: true), 403),
+                (TokenMaker.token(publish: ["a.b"]), 426), (TokenMaker.token(subscribe: ["a.b"]), 426),
+            ] {
+                let headers = token.map { ["Authorization: Bearer \($0)"] } ?? []
+                #expect(try await server.get("/socket", headers).status == status)
+            }
+            let covered = Set(Self.entries.map { $0.path.split(separator: "?")[0] }.map(String.init)).union(["/socket"])
             for path in server.gateway.paths where path != "/groups" {
                 let example = path.replacing("{group}", with: "a.b").replacing("{id}", with: "x-1")
                 #expect(covered.contains(example), "\(path) is not in the table")

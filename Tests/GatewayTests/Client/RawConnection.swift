@@ -27,6 +27,24 @@ actor RawConnection {
         return RawConnection(channel, input)
     }
 
+    /// Over TLS.
+    static func open(
+        port: Int,
+        security: @escaping @Sendable () throws -> any ChannelHandler
+    ) async throws -> RawConnection {
+        let bootstrap = ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            .channelOption(.allowRemoteHalfClosure, value: true)
+        let (channel, input) = try await bootstrap.connect(host: "127.0.0.1", port: port) { channel in
+            channel.eventLoop.makeCompletedFuture {
+                try channel.pipeline.syncOperations.addHandler(security())
+                let input = Input(eventLoop: channel.eventLoop)
+                try channel.pipeline.syncOperations.addHandler(input)
+                return (channel as any Channel, NIOLoopBound(input, eventLoop: channel.eventLoop))
+            }
+        }
+        return RawConnection(channel, input)
+    }
+
     static func open(unixSocket path: String) async throws -> RawConnection {
         let bootstrap = ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .channelOption(.allowRemoteHalfClosure, value: true)

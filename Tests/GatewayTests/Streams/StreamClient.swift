@@ -44,7 +44,8 @@ final class StreamClient: Sendable {
             bootstrap = bootstrap.channelOption(.socketOption(.so_rcvbuf), value: SocketOptionValue(size))
         }
         let channel = try await bootstrap.connect(host: "127.0.0.1", port: port).get()
-        var head = "GET \(path) HTTP/\(options.version)\r\nHost: 127.0.0.1:\(port)\r\nAccept: text/event-stream\r\n"
+        var head = "GET \(path) HTTP/\(options.version)\r\nHost: 127.0.0.1:\(port)\r\n"
+        for field in StreamTransport.current.fields { head += "\(field)\r\n" }
         if let lastEventID { head += "Last-Event-ID: \(lastEventID)\r\n" }
         try await channel.writeAndFlush(ByteBuffer(string: head + "\r\n")).get()
         return StreamClient(record: record, channel: channel)

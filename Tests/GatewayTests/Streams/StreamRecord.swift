@@ -4,6 +4,8 @@ import Synchronization
 struct StreamReceipt: Sendable {
     var body = StreamBody()
     var parser = EventParser()
+    /// Of a WebSocket.
+    var socket = SocketEvents()
     /// The server's own events.
     var control: [StreamEvent] = []
     /// The publishers' messages.
@@ -58,7 +60,8 @@ final class StreamRecord: Sendable {
                 let body = try receipt.body.feed(bytes).prefix(maximumBytes - receipt.bytes)
                 receipt.bytes += body.count
                 if keepsBytes { receipt.raw += body }
-                body.withUnsafeBytes { receipt.parser.feed($0) }
+                let text = receipt.body.status == 101 ? try receipt.socket.feed(body) : Array(body)
+                text.withUnsafeBytes { receipt.parser.feed($0) }
             } catch {
                 receipt.problem = "malformed: \(error)"
             }

@@ -48,6 +48,23 @@ enum TokenSource {
         return .none
     }
 
+    private static let subprotocolPrefix = "notify.token."
+
+    /// Takes the subprotocol `notify.token.TOKEN` out of the list that a WebSocket's client offers: a browser's `WebSocket` can
+    /// send no other header. Nothing that writes headers down writes it down, and it is never answered.
+    static func takeSubprotocol(from headers: inout HTTPHeaders) -> Finding {
+        let name = "sec-websocket-protocol"
+        let offered = headers[canonicalForm: name]
+        let tokens = offered.filter { $0.utf8.starts(with: subprotocolPrefix.utf8) }
+        guard let first = tokens.first else { return .none }
+        let rest = offered.filter { !$0.utf8.starts(with: subprotocolPrefix.utf8) }
+        headers.remove(name: name)
+        if !rest.isEmpty { headers.add(name: name, value: rest.joined(separator: ", ")) }
+        guard tokens.count == 1 else { return .malformed("there is more than one subprotocol notify.token.") }
+        let token = first.utf8.dropFirst(subprotocolPrefix.utf8.count)
+        return token.isEmpty ? .malformed("nothing follows on 'notify.token.'.") : .token(String(Substring(token)))
+    }
+
     private static let parameter = "access_token".utf8
 
     /// Takes `access_token` out of an address, so that nothing that writes addresses down writes a token down.

@@ -1,0 +1,102 @@
+import Broker
+import HTTPTypes
+import NIOCore
+import NIOHTTP1
+
+/// Connections that become WebSockets.
+extension ConnectionHandler {
+    /// `GET /socket`, or the address of a stream: then that is the socket's first subscription.
+    func openSocket(_ request: IncomingRequest, _ context: ChannelHandlerContext) {
+        let handshake: SocketHandshake
+        var stream: Subscriber.Request?
+        do throws(Problem) {
+            if case .socket = request.route {
+                try QueryParameters.none.check(try request.target.fields())
+            } else {
+                let asked = try Subscriber.Request(
+                    request,
+                    limits: services.limits,
+                    framing: .webSocket,
+                    now: services.shard.settings.wallClock()
+                )
+                stream = asked.withoutEnd
+            }
+            handshake = try SocketHandshake(request.head)
+        } catch {
+            return respond(error.answer)
+        }
+        let shared = services.shard.shared
+        let place = shared.strangers.streamSeat(for: request.principal)
+        let isOverLimit = loop.isEnding || !place.isFree
+        let origin = StreamOrigin(
+            user: request.principal.token?.user,
+            client: shared.strangers.proxies.client(request.head.headers, peer: arrival.peer),
+            since: services.shard.settings.wallClock()
+        )
+        let socket = SocketHandler(
+            services: services,
+            principal: request.principal,
+            origin: origin,
+            publisher: shared.strangers.publisher(request.principal, request.head.headers, arrival.peer),
+            seat: isOverLimit ? nil : place.seat,
+            wire: wire,
+            transport: arrival.isSecure ? .webSocketTLS : .webSocket
+        )
+        let mark = mark ?? RequestMark(id: services.makeID(), began: .now())
+        var head = handshake.head(date: services.heads.date)
+        head.add(mark.id)
+        mark.span?.end(.switchingProtocols)
+        if services.requestLog.hasRequests {
+            services.requestLog.answered(subject(request.head, mark), .switchingProtocols, bytes: 0)
+        }
+        self.mark = nil
+        guard upgrade(to: socket, &head, context) else { return close() }
+        if isOverLimit {
+            services.counters.refusedConnections.add(1)
+            socket.comeBackLater()
+        } else if var stream {
+            stream.origin = origin
+            socket.begin("", stream)
+        }
+        // A read that was held while the request was answered.
+        socket.context?.read()
+    }
+
+    /// The connection speaks another protocol from now on: what read requests leaves.
+    private func upgrade(
+        to socket: SocketHandler,
+        _ head: inout ResponseHead,
+        _ context: ChannelHandlerContext
+    ) -> Bool {
+        guard let bottom else { return false }
+        let pipeline = context.pipeline.syncOperations
+        do {
+            let decoder = try pipeline.context(handlerType: ByteToMessageHandler<HTTPRequestDecoder>.self)
+            loop.closed()
+            socket.switchProtocols(&head, context)
+            wire.detach()
+            try pipeline.addHandler(socket, position: .after(self))
+            pipeline.removeHandler(context: decoder).cascade(to: nil)
+            pipeline.removeHandler(bottom).cascade(to: nil)
+            pipeline.removeHandler(context: context).cascade(to: nil)
+            return true
+        } catch {
+            return false
+        }
+    }
+}
+
+extension Subscriber.Request {
+    /// The same, for a connection that ends with the token itself.
+    fileprivate var withoutEnd: Subscriber.Request {
+        var grant = grant
+        (grant.expiresAt, grant.end) = (nil, nil)
+        return Subscriber.Request(
+            feedKey: feedKey,
+            start: start,
+            requested: requested,
+            grant: grant,
+            origin: origin
+        )
+    }
+}

@@ -1,0 +1,23 @@
+/// The WebSockets of an event loop.
+extension Shard {
+    /// - Returns: The number by which ``remove(socket:)`` knows it.
+    func insert(_ socket: SocketHandler) -> Int {
+        nextSocket += 1
+        sockets[nextSocket] = socket
+        counters.sockets.add(1)
+        if isClosed { socket.goAway() }
+        return nextSocket
+    }
+
+    func remove(socket number: Int) {
+        guard sockets[number] != nil else { return }
+        sockets[number] = nil
+        counters.sockets.add(-1)
+    }
+
+    /// Ends all that is open, streams among it, so that clients come back.
+    func endAll() {
+        for stream in allStreams { stream.end() }
+        for socket in sockets.all { socket.goAway() }
+    }
+}

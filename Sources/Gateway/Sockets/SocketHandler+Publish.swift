@@ -1,0 +1,58 @@
+import Broker
+import HTTPTypes
+import NIOCore
+
+/// Messages that a WebSocket's client publishes. Those that come without waiting for answers go into one batch of the store.
+extension SocketHandler {
+    func publish(_ fields: ClientFrame.PublishFields, ref: ByteBuffer?) throws(Problem) {
+        try principal.checkTime(shard.settings.wallClock())
+        let draft = try draft(fields)
+        try shard.shared.strangers.checkPublish(by: publisher, now: .now())
+        guard fields.persist else {
+            do throws(BrokerError) { try services.log.publishUnstored(draft) } catch { throw Problem(error) }
+            return answer(ServerFrame.published(nil, ref: ref))
+        }
+        unanswered += 1
+        let this = NIOLoopBound(self, eventLoop: shard.eventLoop)
+        let (began, counters, outside) = (NIODeadline.now(), shard.counters, shard.shared.outside)
+        outside.begin()
+        services.log.publish(draft, on: shard.eventLoop) { outcome in
+            outside.end()
+            this.value.unanswered -= 1
+            switch outcome {
+            case .success(let published):
+                counters.countPublish(since: began)
+                this.value.answer(ServerFrame.published(published.message.id, ref: ref))
+            case .failure(let error):
+                this.value.refuse(Problem(error), ref: ref)
+            }
+        }
+    }
+
+    private func draft(_ fields: ClientFrame.PublishFields) throws(Problem) -> MessageDraft {
+        guard let name = fields.group else { throw Problem(.badRequest, "The message has no \"group\".") }
+        let group: GroupName
+        do throws(BrokerError) { group = try GroupName(name) } catch { throw Problem(error) }
+        try principal.check(.publish, .group(group))
+        do throws(BrokerError) {
+            guard let data = fields.data else { throw BrokerError(.invalidData, "The message has no \"data\".") }
+            let draft = try MessageDraft(
+                group: group,
+                event: fields.event ?? Message.defaultEvent,
+                data: data.compact,
+                ttl: try PublishRequest.ttl(fields.ttl),
+                idempotencyKey: fields.idempotencyKey
+            )
+            guard fields.persist || (draft.ttl == nil && draft.idempotencyKey == nil) else {
+                throw BrokerError(
+                    .invalidData,
+                    "\"ttl\" and \"idempotency_key\" are for messages that are stored: leave them out, or leave out "
+                        + "\"persist\":false."
+                )
+            }
+            return draft
+        } catch {
+            throw Problem(error)
+        }
+    }
+}
