@@ -74,6 +74,8 @@ extension ConnectionHandler {
             let decoder = try pipeline.context(handlerType: ByteToMessageHandler<HTTPRequestDecoder>.self)
             loop.closed()
             socket.switchProtocols(&head, context)
+            // A handler that is added to a closed channel would never hear of its end.
+            guard context.channel.isActive else { return false }
             wire.detach()
             try pipeline.addHandler(socket, position: .after(self))
             pipeline.removeHandler(context: decoder).cascade(to: nil)

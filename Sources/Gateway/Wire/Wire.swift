@@ -84,6 +84,8 @@ struct Wire {
         socket?.noteQueued()
         let bytes = head.takeBytes()
         context.writeAndFlush(NIOAny(bytes), promise: nil)
+        // The client may be gone: the descriptor is another connection's then.
+        if !context.channel.isActive { socket = nil }
     }
 
     /// The response is a stream from now on.

@@ -22,6 +22,15 @@ struct FuzzTests {
         TestServer.bytes("OPTIONS", "*", ["Origin: http://localhost", "Expect: 100-continue"]),
     ]
 
+    private static let upgrade = TestServer.bytes(
+        "GET",
+        "/groups/a/events?since=all",
+        [
+            "Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13",
+            "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+        ]
+    )
+
     private static let frames: [[UInt8]] = [
         FrameClient.frame(Kind.settings, payload: [0, 4, 0, 0, 255, 255]),
         FrameClient.frame(Kind.headers, flags: 5, stream: 1, payload: FrameClient.block("GET", "/groups/a/events")),
@@ -37,7 +46,8 @@ struct FuzzTests {
     ]
 
     private static func input(isHTTP2: Bool, _ random: inout StreamRandom) -> [UInt8] {
-        var parts = (isHTTP2 ? frames : requests).shuffled(using: &random).prefix(Int.random(in: 1...6, using: &random))
+        let all = isHTTP2 ? frames : requests + [upgrade]
+        var parts = all.shuffled(using: &random).prefix(Int.random(in: 1...6, using: &random))
         if isHTTP2, Bool.random(using: &random) { parts = ArraySlice(frames) }
         var bytes = parts.flatMap(\.self)
         for _ in 0..<Int.random(in: 0...8, using: &random) where !bytes.isEmpty {
