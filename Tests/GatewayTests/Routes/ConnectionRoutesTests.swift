@@ -110,6 +110,7 @@ struct ConnectionRoutesTests {
             let connection = try await server.connect(receiveBuffer: 4096)
             await connection.send(TestServer.bytes("GET", "/groups/g/events"))
             try await eventually { server.gateway.counters.liveStreams.value == 1 }
+            try await connection.stopReading()
             let text = String(repeating: "x", count: 1 << 20)
             for _ in 0..<12 { try await server.publish(text, to: "g") }
             try await eventually { server.gateway.counters.fellBehind.value == 1 }
