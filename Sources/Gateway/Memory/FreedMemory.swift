@@ -7,7 +7,7 @@ import NIOCore
 /// The allocator keeps what was freed in the middle of its heap: after 600 MiB of bodies, 400 stayed resident.
 enum FreedMemory {
     /// A burst is at least so large.
-    private static let least = 32 << 20
+    private static let least = 8 << 20
 
     static func watch(_ shared: Shard.SharedState, on eventLoop: any EventLoop) {
         let pause = TimeAmount.seconds(5)
