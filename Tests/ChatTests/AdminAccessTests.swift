@@ -49,7 +49,7 @@ import Testing
             for path in Self.paths where !path.hasSuffix("events/") {
                 let none = try await server.browser().get("/admin/" + path)
                 #expect(none.status == 401 && none.headers["www-authenticate"] == ["Bearer"], "\(path)")
-                #expect(try await server.browser().get("/admin/" + path, headers: Self.token("nk_web")).status == 401)
+                #expect(try await server.browser().get("/admin/" + path, headers: Self.token("nk_web")).status == 403)
                 let bad = try await server.browser().get("/admin/" + path, headers: Self.token("nk_bad"))
                 #expect(
                     bad.status == 401 && bad.headers["www-authenticate"].first?.contains("invalid_token") == true,

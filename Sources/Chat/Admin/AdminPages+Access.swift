@@ -15,6 +15,7 @@ extension AdminPages {
             guard visitor.session != nil else {
                 // A program learns what lacks; a person may sign in.
                 guard takesTokens, !request.wantsPage else { return .redirect("/admin/sign-in/") }
+                try context.checkAdministrator()
                 throw Self.noToken
             }
             return try await handler(request, visitor)
@@ -25,7 +26,10 @@ extension AdminPages {
     func form(_ handler: @escaping FormHandler) -> PageHandler {
         { request, context in
             let visitor = try await visitor(request, context)
-            guard visitor.session != nil else { throw takesTokens ? Self.noToken : Self.signedOut }
+            guard visitor.session != nil else {
+                if takesTokens { try context.checkAdministrator() }
+                throw takesTokens ? Self.noToken : Self.signedOut
+            }
             let fields = try await FormFields(request, maximumBytes: 8 << 20)
             try visitor.checkForm(request, token: fields["csrf_token"])
             return try await handler(request, visitor, fields)

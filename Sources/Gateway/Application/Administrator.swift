@@ -23,4 +23,9 @@ extension Principal {
 extension GatewayContext {
     /// Whoever sends the request, where a token shows the right `admin`.
     public var administrator: Administrator? { principal.administrator }
+
+    /// For a page that needs an administrator, on a server with keys.
+    ///
+    /// - Throws: 401 without a token, 403 for one that lacks the right `admin`; both say what to do.
+    public func checkAdministrator() throws { try principal.checkAny(.admin) }
 }

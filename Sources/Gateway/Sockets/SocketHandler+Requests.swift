@@ -104,6 +104,14 @@ extension SocketHandler {
 
     /// A right that lacks comes before anything else that is wrong.
     private func topics(of fields: ClientFrame.SubscribeFields) throws(Problem) -> Set<Topic> {
+        // Far beyond what one may have: not worth the loop's time to judge each.
+        let most = 10 * (services.limits.groupsPerStream + services.limits.patternsPerStream)
+        guard fields.groups.count + fields.patterns.count <= most else {
+            throw Problem(
+                .badRequest,
+                "A subscription of so many names is refused unread: at most \(most). Make several of it."
+            )
+        }
         var topics: Set<Topic> = []
         var refusal: BrokerError?
         for name in fields.groups {

@@ -33,6 +33,8 @@ final class SocketHandler: ChannelDuplexHandler {
     /// Whether a large frame is being read elsewhere: those behind it wait, so that all are taken in their order.
     var isParsing = false
     private var isProceeding = false
+    /// Whether the connection is closed: what was on its way here must not begin anything.
+    private var hasLeft = false
     private var isReadHeld = false
     private(set) var isWritable = true
     private var inputIsClosed = false
@@ -102,6 +104,7 @@ final class SocketHandler: ChannelDuplexHandler {
     }
 
     private func leave() {
+        hasLeft = true
         wire.detach()
         endSubscriptions()
         seat = nil
@@ -167,10 +170,11 @@ final class SocketHandler: ChannelDuplexHandler {
     /// Takes what has come, as far as it may.
     func proceed() {
         // An answer that is there at once comes back here: the loop below goes on then, not a deeper one.
-        guard !isProceeding else { return }
+        guard !isProceeding, !hasLeft else { return }
         isProceeding = true
-        while mayRead, let action = frames.next() { perform(action) }
+        while !hasLeft, mayRead, let action = frames.next() { perform(action) }
         isProceeding = false
+        guard !hasLeft else { return }
         guard memory.hold(frames.heldBytes) else { return comeBackLater() }
         pace.note(heldBytes: frames.heldBytes, messages: frames.messages)
         flush()
