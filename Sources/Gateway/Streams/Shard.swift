@@ -34,7 +34,7 @@ final class Shard {
     private var arrivals = 0
     /// Topics with arrived messages, in the order in which they came.
     private var changed: [FollowedTopic] = []
-    private var isDelivering = false
+    private var isDraining = false
     private(set) var isClosed = false
     private var observation: LogObservation?
     /// Streams that want to go on.
@@ -162,10 +162,13 @@ final class Shard {
     func readClock() { now = .now() }
 
     func drain() {
-        guard !isDelivering else {
+        // A poll that is answered within a drain may let a pipelined one join: its mark waits for its turn.
+        guard !isDraining else {
             let this = NIOLoopBound(self, eventLoop: eventLoop)
             return eventLoop.execute { this.value.drain() }
         }
+        isDraining = true
+        defer { isDraining = false }
         now = .now()
         let contents = inbox.takeAll()
         if let skipped = contents.skippedThrough { skip(through: skipped) }
@@ -239,7 +242,6 @@ final class Shard {
     }
 
     private func deliver() {
-        isDelivering = true
         var changedFeeds: [Feed] = []
         for topic in changed {
             for feed in topic.feeds {
@@ -264,7 +266,6 @@ final class Shard {
         changed.removeAll(keepingCapacity: true)
         arrivals = 0
         position = drained
-        isDelivering = false
     }
 
     private func deliver(_ batches: [Batch], to feed: Feed) {
