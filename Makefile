@@ -1,7 +1,7 @@
 # Needs Swift 6.2 or newer, git, make and a shell. `scripts/require` installs the rest, and says so before it does.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test build format lint test-swift test-cli test-sockets test-browser test-proxies test-openapi test-metrics test-thread soak load stop crash damage store budgets
+.PHONY: help run test build format lint test-swift test-cli test-sockets test-transports test-browser test-proxies test-openapi test-metrics test-thread soak load stop crash damage store budgets
 
 ARGS ?=
 # docs/decisions/0009-no-exclusivity-checks-in-production.md
@@ -10,7 +10,6 @@ SWIFT_FILES := Sources Tests Package.swift
 VENV := .venv
 VENV_OPENAPI := .venv-openapi
 VENV_METRICS := .venv-metrics
-VENV_SOCKETS := .venv-sockets
 
 help:  ## Shows this list.
 	@echo 'Notify. Targets:'
@@ -45,10 +44,15 @@ test-cli:  ## Runs the tests of the command line against the debug build.
 	python3 Tests/command-line/run.py "$$(swift build --show-bin-path)/notify-cli"
 	python3 Tests/command-line/lifecycle.py "$$(swift build --show-bin-path)/notify-cli"
 
-test-sockets: $(VENV_SOCKETS)/ready  ## Runs Python's websockets against the debug build: every kind of frame, and kills of the server under load.
+test-sockets: $(VENV)/ready  ## Runs Python's websockets against the debug build: every kind of frame, and kills of the server under load.
 	@scripts/require swift sqlite
 	swift build --product notify-cli
-	$(VENV_SOCKETS)/bin/python Tests/sockets/run.py "$$(swift build --show-bin-path)/notify-cli"
+	$(VENV)/bin/python Tests/sockets/run.py "$$(swift build --show-bin-path)/notify-cli"
+
+test-transports: $(VENV)/ready  ## Follows over every transport at once, while the server is killed under load. Longer: ROUNDS=20 MESSAGES=5000
+	@scripts/require swift sqlite browser curl
+	swift build --product notify-cli
+	$(VENV)/bin/python Tests/transports/run.py "$$(swift build --show-bin-path)/notify-cli"
 
 test-browser: $(VENV)/ready  ## Runs the browser tests against the debug build of the server.
 	@scripts/require swift sqlite browser
@@ -57,8 +61,8 @@ test-browser: $(VENV)/ready  ## Runs the browser tests against the debug build o
 	$(VENV)/bin/python Tests/browser/chat.py "$$(swift build --show-bin-path)/notify-cli"
 	$(VENV)/bin/python Tests/browser/https.py "$$(swift build --show-bin-path)/notify-cli"
 
-test-proxies: $(VENV)/ready  ## Runs the browser behind nginx and Caddy, with the configurations of docs/operations.
-	@scripts/require swift sqlite browser nginx caddy
+test-proxies: $(VENV)/ready  ## Runs the browser behind nginx, Caddy and HAProxy, with the configurations of docs/operations.
+	@scripts/require swift sqlite browser nginx caddy haproxy
 	swift build --product notify-cli
 	$(VENV)/bin/python Tests/browser/proxies.py "$$(swift build --show-bin-path)/notify-cli"
 
@@ -114,11 +118,12 @@ budgets: build  ## Counts the instructions of a publish and of a delivery, and c
 	@scripts/require python3
 	scripts/load/budgets $(ARGS)
 
-$(VENV)/ready: Tests/browser/requirements.txt
+$(VENV)/ready: Tests/browser/requirements.txt Tests/sockets/requirements.txt
 	@scripts/require python
-	@echo 'Installing Playwright for the browser tests from PyPI into $(VENV).'
+	@echo 'Installing Playwright and websockets for the tests from PyPI into $(VENV).'
 	python3 -m venv --clear $(VENV)
-	$(VENV)/bin/pip install --quiet --disable-pip-version-check --requirement Tests/browser/requirements.txt
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check --requirement Tests/browser/requirements.txt \
+		--requirement Tests/sockets/requirements.txt
 	@touch $@
 
 $(VENV_OPENAPI)/ready: Tests/openapi/requirements.txt
@@ -133,11 +138,4 @@ $(VENV_METRICS)/ready: Tests/metrics/requirements.txt
 	@echo 'Installing prometheus_client from PyPI into $(VENV_METRICS).'
 	python3 -m venv --clear $(VENV_METRICS)
 	$(VENV_METRICS)/bin/pip install --quiet --disable-pip-version-check --requirement Tests/metrics/requirements.txt
-	@touch $@
-
-$(VENV_SOCKETS)/ready: Tests/sockets/requirements.txt
-	@scripts/require python
-	@echo 'Installing websockets from PyPI into $(VENV_SOCKETS).'
-	python3 -m venv --clear $(VENV_SOCKETS)
-	$(VENV_SOCKETS)/bin/pip install --quiet --disable-pip-version-check --requirement Tests/sockets/requirements.txt
 	@touch $@

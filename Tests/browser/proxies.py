@@ -1,4 +1,4 @@
-"""A real browser behind nginx and Caddy, with the files of docs/operations, also while the server is away.
+"""A real browser behind nginx, Caddy and HAProxy, with the files of docs/operations, also while the server is away.
 
     proxies.py [PATH-OF-NOTIFY-CLI] [PART-OF-A-TEST'S-NAME]       as run.py
 
@@ -60,6 +60,8 @@ class Proxy:
     """A web server before the server under test. It is told to listen on a port of loopback."""
 
     file = program = None
+    # What it answers itself while the server is away, but for streams.
+    away = 502
 
     def __init__(self, folder, server, other_origin):
         self.folder = folder / self.file
@@ -163,7 +165,28 @@ class Caddy(Proxy):
         return [find_program(self.program), "run", "--config", path, "--adapter", "caddyfile"]
 
 
-KINDS = (Nginx, Caddy)
+class HAProxy(Proxy):
+    file, program = "haproxy.cfg", "haproxy"
+    away = 503
+
+    def replacements(self):
+        return [
+            ("maxconn 32768\n", "maxconn 1000\n"),
+            ("bind :80 ", f"bind 127.0.0.1:{self.port} "),
+            ("backend notify\n    server notify 127.0.0.1:8080 ", f"backend notify\n    server notify {self.server_address} "),
+            ("backend streams\n    server notify 127.0.0.1:8080 ", f"backend streams\n    server notify {self.server_address} "),
+            ("-m str https://app.example.org ", f"-m str {self.other_origin} "),
+        ]
+
+    @property
+    def server_address(self):
+        return f"127.0.0.1:{self.server.port}"
+
+    def command(self, path):
+        return [find_program(self.program), "-db", "-f", path]
+
+
+KINDS = (Nginx, Caddy, HAProxy)
 
 
 class Scene(plain.Scene):
@@ -254,7 +277,7 @@ def check_return(scene, open_page, end, errors):
     assert time.monotonic() - began < HELD_BACK, "a message was held back"
     same(scene.page.evaluate("states"), [], "errors before the server is away")
     end(server)
-    same(proxy.ask("POST", "/groups/my-group/messages", *greeting("lost")).status, 502, "a publish meanwhile")
+    same(proxy.ask("POST", "/groups/my-group/messages", *greeting("lost")).status, proxy.away, "a publish meanwhile")
     scene.wait_for_errors(errors)
     with proxy.held():
         server.start()
@@ -321,11 +344,11 @@ def only_streams_get_the_answer_for_browsers(scene):
             assert match, f"the body of {path} is {answer.body}"
             waits.add(match[1])
         for method in ("HEAD", "POST", "PUT", "DELETE"):
-            same(proxy.ask(method, path).status, 502, f"{method} {path}")
+            same(proxy.ask(method, path).status, proxy.away, f"{method} {path}")
     assert len(waits) > len(STREAMS), f"the browsers come back at the same time: {waits}"
     for path in OTHERS:
         for method in ("GET", "POST"):
-            same(proxy.ask(method, path).status, 502, f"{method} {path}")
+            same(proxy.ask(method, path).status, proxy.away, f"{method} {path}")
     for origin, permission in ((scene.other_origin, scene.other_origin), (scene.foreign_origin, None), ("null", None)):
         answer = proxy.ask("GET", STREAM, headers={"Origin": origin})
         same(answer.status, 200, f"the status for {origin}")

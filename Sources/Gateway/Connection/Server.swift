@@ -158,7 +158,8 @@ struct Server: Sendable {
             loop.eventLoop.execute {
                 // First: the answers of long polls, which end with the streams, are the last of their connections.
                 loop.value.connections.forEach { $0.shutDown() }
-                loop.value.shard.endAll()
+                // The other half of the time is for clients to take what is still on its way to them.
+                loop.value.shard.endAll(within: .nanoseconds(grace.nanoseconds / 2))
             }
         }
         let eventLoop = group.next()

@@ -5,7 +5,7 @@ extension Shard {
         nextSocket += 1
         sockets[nextSocket] = socket
         counters.sockets.add(1)
-        if isClosed { socket.goAway() }
+        if isEnding { socket.goAway() }
         return nextSocket
     }
 
@@ -13,11 +13,5 @@ extension Shard {
         guard sockets[number] != nil else { return }
         sockets[number] = nil
         counters.sockets.add(-1)
-    }
-
-    /// Ends all that is open, streams among it, so that clients come back.
-    func endAll() {
-        for stream in allStreams { stream.end() }
-        for socket in sockets.all { socket.goAway() }
     }
 }

@@ -35,7 +35,8 @@ final class Shard {
     /// Topics with arrived messages, in the order in which they came.
     private var changed: [FollowedTopic] = []
     private var isDraining = false
-    private(set) var isClosed = false
+    /// What begins from now on ends at once.
+    var isEnding = false
     private var observation: LogObservation?
     /// Streams that want to go on.
     var waiting: [Subscriber] = []
@@ -81,14 +82,13 @@ final class Shard {
 
     /// Nothing comes any more: clients come back to a server that has something to tell them.
     private func layerDidClose() {
-        isClosed = true
-        endAll()
+        endAll(within: .zero)
     }
 
     /// Closes all that is open, and leaves the log: nothing comes onto the loop from there any more, once what is under way
     /// has ended (``OutsideWork``).
     func close() {
-        isClosed = true
+        isEnding = true
         observation?.cancel()
         for stream in allStreams { stream.close() }
         for socket in sockets.all { socket.close() }
@@ -114,7 +114,7 @@ final class Shard {
             inbox.mark(stream: stream.number, position: frontier)
         }
         drain()
-        if isClosed { stream.end() }
+        if isEnding { stream.end() }
     }
 
     private func feed(for key: Feed.Key) -> Feed {

@@ -1,4 +1,5 @@
 import Broker
+import NIOCore
 import Testing
 
 @testable import Gateway
@@ -50,6 +51,36 @@ struct ShutdownTests {
                 try await Self.resume(server, receipts, published.withLock { $0 })
             }
         }
+    }
+
+    @Test func `many streams end in turns, and those that are still open get what is published`() async throws {
+        let bench = try await ShardBench()
+        var streams: [NIOLoopBound<Subscriber>] = []
+        for _ in 0..<250 { streams.append(try await bench.open(.latest).stream) }
+        let all = streams
+        let open: @Sendable () -> Int = { all.count { $0.value.isOpen } }
+        try await bench.run(until: { open() == 250 })
+
+        let shard = bench.shard
+        try await bench.loop.executeInContext { shard.value.endAll(within: .seconds(1)) }
+        #expect(try await bench.loop.executeInContext(open) == 150)
+        try await bench.publish(1)
+        let counters = bench.counters
+        try await bench.run(until: { counters.deliveries.value == 150 })
+        await bench.loop.advanceTime(by: .milliseconds(50))
+        #expect(try await bench.loop.executeInContext(open) == 50)
+        // Whoever comes meanwhile ends at once.
+        let late = try await bench.open(.latest).stream
+        #expect(try await bench.loop.executeInContext { late.value.isOpen } == false)
+        await bench.loop.advanceTime(by: .milliseconds(50))
+        #expect(try await bench.loop.executeInContext(open) == 0)
+    }
+
+    @Test(arguments: [
+        (1, 2500, 50_000), (100, 2500, 50_000), (1000, 2500, 50_000), (25_000, 2500, 10_000), (100_000, 0, 0),
+    ])
+    func `all turns are over within the time`(count: Int, milliseconds: Int64, pause: Int64) {
+        #expect(Shard.Turns(of: count, within: .milliseconds(milliseconds)).pause == .microseconds(pause))
     }
 
     private static func publish(
