@@ -49,6 +49,7 @@ extension NotifyClient {
                 error.code,
                 error.message,
                 status: error.status,
+                retryAfter: error.retryAfter,
                 index: Self.line(in: error.message).map { $0 - 1 },
                 underlying: error.underlying
             )

@@ -40,6 +40,8 @@ public struct NotifyClientError: Error, Sendable, CustomStringConvertible {
     public let message: String
     /// The HTTP status of the answer, where there was one.
     public let status: Int?
+    /// After how long the server wants to be asked again (`Retry-After` in seconds, RFC 9110 §10.2.3), where it says so.
+    public let retryAfter: Duration?
     /// Which of several messages that were sent together was refused, counted from 0, where it was one of them.
     public let index: Int?
     /// What lay under it, for a log.
@@ -50,12 +52,14 @@ public struct NotifyClientError: Error, Sendable, CustomStringConvertible {
         _ code: Code,
         _ message: String,
         status: Int? = nil,
+        retryAfter: Duration? = nil,
         index: Int? = nil,
         underlying: (any Error)? = nil
     ) {
         self.code = code
         self.message = message
         self.status = status
+        self.retryAfter = retryAfter
         self.index = index
         self.underlying = underlying
     }

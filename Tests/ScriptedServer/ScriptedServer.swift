@@ -99,8 +99,14 @@ package final class ScriptedServer: Sendable {
 package struct Exchange: Sendable {
     package let channel: any Channel
 
-    package func head(_ status: HTTPResponseStatus = .ok, type: String = "text/event-stream") async throws {
-        let head = HTTPResponseHead(version: .http1_1, status: status, headers: ["content-type": type])
+    package func head(
+        _ status: HTTPResponseStatus = .ok,
+        headers: HTTPHeaders = [:],
+        type: String = "text/event-stream"
+    ) async throws {
+        var headers = headers
+        headers.add(name: "content-type", value: type)
+        let head = HTTPResponseHead(version: .http1_1, status: status, headers: headers)
         try await channel.writeAndFlush(HTTPServerResponsePart.head(head))
     }
 
@@ -122,8 +128,13 @@ package struct Exchange: Sendable {
         try await channel.closeFuture.get()
     }
 
-    package func answer(_ status: HTTPResponseStatus, type: String = "application/json", _ body: String) async throws {
-        try await head(status, type: type)
+    package func answer(
+        _ status: HTTPResponseStatus,
+        headers: HTTPHeaders = [:],
+        type: String = "application/json",
+        _ body: String
+    ) async throws {
+        try await head(status, headers: headers, type: type)
         try await write(body)
         try await end()
     }

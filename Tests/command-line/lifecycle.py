@@ -7,6 +7,7 @@ standard library only; units are checked where `systemd-analyze` is there.
 """
 
 import http.client
+import json
 import re
 import shutil
 import signal
@@ -249,6 +250,24 @@ def sighup_reads_keys_and_settings_again_and_names_what_needs_a_restart(binary, 
         server.stop()
     finally:
         server.end()
+
+
+@test
+def keys_that_are_made_at_the_same_time_are_all_kept(binary, folder):
+    keys = folder / "keys.json"
+
+    def create(name):
+        line = [binary, "key", "create", "--api-keys", keys, "--name", name, "--admin"]
+        return subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+    made = [create(f"key {number}") for number in range(12)] + [create("key 0")]
+    results = [process.communicate(timeout=PATIENCE) + (process.returncode,) for process in made]
+    refused = [errors for _, errors, status in results if status]
+    assert len(refused) == 1 and "There is a key 'key 0' already" in refused[0], refused
+    names = [entry["name"] for entry in json.loads(keys.read_text())["keys"]]
+    assert sorted(names) == sorted(f"key {number}" for number in range(12)), names
+    assert sorted(path.name for path in folder.iterdir()) == ["keys.json"]
+    assert keys.stat().st_mode & 0o777 == 0o600
 
 
 @test

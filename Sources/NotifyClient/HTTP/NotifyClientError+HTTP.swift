@@ -114,7 +114,7 @@ extension NotifyClientError {
     /// An answer that is no success. The server's own `detail` says what to do, where it gives one.
     static func answer(
         status: HTTPResponseStatus,
-        location: String? = nil,
+        headers: HTTPHeaders,
         body: ByteBuffer,
         server: ServerAddress
     ) -> NotifyClientError {
@@ -122,7 +122,7 @@ extension NotifyClientError {
         if (300..<400).contains(code) {
             return NotifyClientError(
                 .refused,
-                "\(server) redirects to '\((location ?? "").onOneLine())': use that server's address.",
+                "\(server) redirects to '\((headers.first(name: "location") ?? "").onOneLine())': use that server's address.",
                 status: code
             )
         }
@@ -134,7 +134,9 @@ extension NotifyClientError {
         return NotifyClientError(
             isWorthRepeating(status) ? .serverFailed : .refused,
             said.map { "\($0.onOneLine()) (\(code))" } ?? fallback.onOneLine(),
-            status: code
+            status: code,
+            // A date, which it may be as well, is no time from now: clocks differ.
+            retryAfter: headers.first(name: "retry-after").flatMap { UInt32($0) }.map { .seconds(Int64($0)) }
         )
     }
 

@@ -95,7 +95,7 @@ final class Transport: Sendable {
         guard (200..<300).contains(response.status.code) else {
             throw NotifyClientError.answer(
                 status: response.status,
-                location: response.headers.first(name: "location"),
+                headers: response.headers,
                 body: body,
                 server: server
             )
@@ -154,7 +154,7 @@ final class Transport: Sendable {
         try Task.checkCancellation()
         return NotifyClientError.answer(
             status: response.status,
-            location: response.headers.first(name: "location"),
+            headers: response.headers,
             body: body,
             server: server
         )

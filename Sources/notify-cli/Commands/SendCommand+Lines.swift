@@ -44,10 +44,13 @@ extension SendCommand {
         var first = 1
         while let batch = try Self.next(from: &reader, first: first, together: draft.persist) {
             do {
-                if draft.persist {
-                    try await send(batch.lines, as: draft, with: client, to: printer)
-                } else {
-                    for line in batch.lines { try await send(line, as: draft, with: client, to: printer) }
+                try await whenTaken(first: first) {
+                    if draft.persist {
+                        try await send(batch.lines, as: draft, with: client, to: printer)
+                    } else {
+                        // One line: see below.
+                        for line in batch.lines { try await send(line, as: draft, with: client, to: printer) }
+                    }
                 }
             } catch let error as NotifyClientError {
                 throw batch.failure(error)
@@ -55,6 +58,25 @@ extension SendCommand {
             first += batch.lines.count
         }
     }
+
+    /// The server takes only so many messages in a time (`--publish-rate`). Nothing is stored of what it refuses for that: so
+    /// the same lines go again, and the pipe waits.
+    private func whenTaken(first: Int, _ send: () async throws -> Void) async throws {
+        var hasSaid = false
+        while true {
+            do {
+                return try await send()
+            } catch let error as NotifyClientError where error.status == 429 {
+                let wait = min(max(error.retryAfter ?? .seconds(1), .milliseconds(100)), Self.longestWait)
+                if !hasSaid { StandardError.write("From line \(first) on: \(error.message) Waiting, then going on.") }
+                hasSaid = true
+                try await Task.sleep(for: wait)
+            }
+        }
+    }
+
+    /// Then the server is asked again, whatever it said.
+    private static let longestWait = Duration.seconds(60)
 
     private static func next(from reader: inout LineReader, first: Int, together: Bool) throws -> LineBatch? {
         do {

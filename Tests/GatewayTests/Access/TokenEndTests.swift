@@ -91,6 +91,21 @@ struct TokenEndTests {
         }
     }
 
+    @Test func `a damaged file does not keep the others from counting`() async throws {
+        let kept = APIKeyFile.Entry(name: "a", sha256: APIKeyFile.digest(of: "nk_a"), subscribe: ["*"])
+        let new = APIKeyFile.Entry(name: "b", sha256: APIKeyFile.digest(of: "nk_b"), subscribe: ["*"])
+        try await AccessTableTests.run(apiKeys: APIKeyFile(keys: [kept])) { server, folder in
+            try Data("short".utf8).write(to: URL(fileURLWithPath: folder + "/secret"))
+            let file = URL(fileURLWithPath: folder + "/keys.json")
+            try JSONEncoder().encode(APIKeyFile(keys: [new])).write(to: file)
+            // Found without being told.
+            while try await server.get("/groups/a", Self.headers("nk_b")).status != 200 { try Task.checkCancellation() }
+            #expect(try await server.get("/groups/a", Self.headers("nk_a")).status == 401)
+            let token = TokenMaker.token(subscribe: ["*"])
+            #expect(try await server.get("/groups/a", Self.headers(token)).status == 200)
+        }
+    }
+
     @Test func `an API key that is changed or goes, ends its streams`() async throws {
         let kept = APIKeyFile.Entry(name: "a", sha256: APIKeyFile.digest(of: "nk_a"), subscribe: ["*"])
         var changed = APIKeyFile.Entry(name: "b", sha256: APIKeyFile.digest(of: "nk_b"), subscribe: ["*"])

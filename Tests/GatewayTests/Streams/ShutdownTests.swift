@@ -1,5 +1,6 @@
 import Broker
 import NIOCore
+import NIOEmbedded
 import Testing
 
 @testable import Gateway

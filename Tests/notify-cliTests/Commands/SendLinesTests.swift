@@ -1,6 +1,7 @@
 import Foundation
 import NIOHTTP1
 import ScriptedServer
+import Synchronization
 import Testing
 
 /// `send --lines`, the built program, against a server that answers as the test says.
@@ -45,6 +46,36 @@ struct SendLinesTests {
             #expect(batches.allSatisfy { $0.count <= 1000 })
             #expect(server.requests.allSatisfy { $0.uri == "/messages" })
             #expect(batches.count < 1000, "each line was sent alone")
+        }
+    }
+
+    @Test(arguments: [[], ["--no-persist"]])
+    func `where the server takes no more for now, it waits and goes on`(options: [String]) async throws {
+        let refusals = Mutex(3)
+        let script: ScriptedServer.Script = { request, exchange in
+            let isRefused = refusals.withLock { left in
+                left -= 1
+                return left >= 0
+            }
+            if isRefused {
+                return try await exchange.answer(
+                    .tooManyRequests,
+                    headers: ["Retry-After": "0"],
+                    type: "application/problem+json",
+                    #"{"detail":"Too many messages come from this client."}"#
+                )
+            }
+            guard options.isEmpty else {
+                return try await exchange.answer(.accepted, #"{"group":"g","event":"message"}"#)
+            }
+            try await Self.publishing(request, exchange)
+        }
+        try await ScriptedServer.run(script: script) { server in
+            let run = try await Self.run(server, options, input: "a\nb\n")
+            #expect(run.status == 0, "\(run.errors)")
+            #expect(server.requests.count == (options.isEmpty ? 4 : 5))
+            #expect(run.errors.contains("From line 1 on: Too many messages come from this client."))
+            #expect(run.errors.split(separator: "\n").count == 1, "it says so once: \(run.errors)")
         }
     }
 

@@ -26,12 +26,19 @@ public final class AccessKeys: Sendable {
 
     private struct State {
         var snapshot = KeySnapshot()
+        var sources = Sources()
         /// Of the files that were read last, good or bad.
         var read: [FileStamp?] = []
         /// At the last look.
         var seen: [FileStamp?] = []
         /// Asks the address, and reads all keys if they are new. Those who come meanwhile wait for its end.
         var asking: Task<Void, Never>?
+    }
+
+    /// What each file had when it could last be used.
+    private struct Sources {
+        var keys: [String: [VerificationKey]] = [:]
+        var apiKeys = APIKeyFile()
     }
 
     /// Reads all keys.
@@ -47,8 +54,11 @@ public final class AccessKeys: Sendable {
         keySet = configuration.keySetURL.map { KeySetSource(url: $0, logger: logger) }
         state = Mutex(State())
         _ = await keySet?.refresh()
-        let (next, _, files) = try await read()
-        state.withLock { ($0.snapshot, $0.read, $0.seen) = (next, files, files) }
+        let reading = try await read()
+        state.withLock { state in
+            (state.snapshot, state.sources) = (reading.next, reading.sources)
+            (state.read, state.seen) = (reading.files, reading.files)
+        }
     }
 
     /// The keys that count now.
@@ -56,28 +66,51 @@ public final class AccessKeys: Sendable {
 
     private var paths: [String] { configuration.keyFiles + [configuration.apiKeyFile].compactMap(\.self) }
 
-    /// What was read, and of which files.
-    private typealias Reading = (next: KeySnapshot, gone: [AccessKey], files: [FileStamp?])
+    /// What was read, of which files, and what could not be used of them.
+    private struct Reading {
+        var next = KeySnapshot()
+        var gone: [AccessKey] = []
+        var files: [FileStamp?] = []
+        var sources = Sources()
+        var faults: [GatewayError] = []
+    }
 
-    private func read() async throws(GatewayError) -> Reading {
+    /// - Parameter old: Stands in for what cannot be used now, so that a damaged file does not keep the others from counting.
+    ///   Nil: that is an error.
+    private func read(keeping old: Sources? = nil) async throws(GatewayError) -> Reading {
         // Before they are read: what changes meanwhile is seen the next time.
-        let files = paths.map { FileStamp($0) }
-        var keys: [VerificationKey] = []
+        var reading = Reading(files: paths.map { FileStamp($0) })
         for path in configuration.keyFiles {
-            let bytes = try Self.bytes(of: path, "--jwt-key", KeyDocument.maximumBytes)
-            do throws(KeyDocument.Fault) {
-                keys += try await KeyDocument.keys(in: bytes)
+            do throws(GatewayError) {
+                reading.sources.keys[path] = try await Self.keys(of: path)
             } catch {
-                throw GatewayError(.invalidConfiguration, "--jwt-key \(path.quotedForPeople): \(error.why)")
+                guard let old else { throw error }
+                reading.sources.keys[path] = old.keys[path]
+                reading.faults.append(error)
             }
         }
-        keys += keySet?.keys ?? []
-        var apiKeys = APIKeyFile()
         if let path = configuration.apiKeyFile {
-            apiKeys = try APIKeyFile(Data(Self.bytes(of: path, "--api-keys", APIKeyFile.maximumBytes)))
+            do throws(GatewayError) {
+                let bytes = try Self.bytes(of: path, "--api-keys", APIKeyFile.maximumBytes)
+                reading.sources.apiKeys = try APIKeyFile(Data(bytes))
+            } catch {
+                guard let old else { throw error }
+                reading.sources.apiKeys = old.apiKeys
+                reading.faults.append(error)
+            }
         }
-        let (next, gone) = current.next(keys: keys, apiKeys: apiKeys)
-        return (next, gone, files)
+        let keys = configuration.keyFiles.flatMap { reading.sources.keys[$0] ?? [] } + (keySet?.keys ?? [])
+        (reading.next, reading.gone) = current.next(keys: keys, apiKeys: reading.sources.apiKeys)
+        return reading
+    }
+
+    private static func keys(of path: String) async throws(GatewayError) -> [VerificationKey] {
+        let bytes = try bytes(of: path, "--jwt-key", KeyDocument.maximumBytes)
+        do throws(KeyDocument.Fault) {
+            return try await KeyDocument.keys(in: bytes)
+        } catch {
+            throw GatewayError(.invalidConfiguration, "--jwt-key \(path.quotedForPeople): \(error.why)")
+        }
     }
 
     private static func bytes(of path: String, _ option: String, _ limit: Int) throws(GatewayError) -> [UInt8] {
@@ -107,21 +140,21 @@ public final class AccessKeys: Sendable {
     /// - Throws: ``GatewayError``: as ``init(_:logger:)``; the keys stay what they were.
     public func reload() async throws(GatewayError) -> Report {
         _ = await keySet?.refresh()
-        return try await readAgain()
-    }
-
-    private func readAgain() async throws(GatewayError) -> Report {
         await turn.take()
         defer { turn.pass() }
-        let (next, gone, files) = try await read()
-        state.withLock { ($0.snapshot, $0.read) = (next, files) }
+        return await take(try await read())
+    }
+
+    /// What was read counts from here on.
+    private func take(_ reading: Reading) async -> Report {
+        state.withLock { ($0.snapshot, $0.sources, $0.read) = (reading.next, reading.sources, reading.files) }
         // No stream begins with any of them from here on; those there are end together.
-        for key in gone { key.end.refuse() }
+        for key in reading.gone { key.end.refuse() }
         await withTaskGroup(of: Void.self) { tasks in
-            for key in gone { tasks.addTask { await key.end.end() } }
+            for key in reading.gone { tasks.addTask { await key.end.end() } }
         }
-        let counts = next.counts
-        return Report(keys: counts.keys, apiKeys: counts.apiKeys, gone: gone.count)
+        let counts = reading.next.counts
+        return Report(keys: counts.keys, apiKeys: counts.apiKeys, gone: reading.gone.count)
     }
 
     /// Looks whether the files have changed, and reads them if so; has the address asked where its answer is stale, and does
@@ -134,7 +167,7 @@ public final class AccessKeys: Sendable {
             defer { state.seen = files }
             return files != state.read && files == state.seen
         }
-        if isDue { await readAgainAndTell(files) }
+        if isDue { await readAgainAndTell() }
         if keySet?.isDue ?? false { _ = ask() }
     }
 
@@ -161,7 +194,7 @@ public final class AccessKeys: Sendable {
         state.withLock { state in
             if let asking = state.asking { return asking }
             let work: @Sendable () async -> Void = { [self] in
-                if await keySet?.refresh() ?? false { await readAgainAndTell(paths.map { FileStamp($0) }) }
+                if await keySet?.refresh() ?? false { await readAgainAndTell() }
                 self.state.withLock { $0.asking = nil }
             }
             let asking = Task(operation: work)
@@ -170,19 +203,24 @@ public final class AccessKeys: Sendable {
         }
     }
 
-    /// - Parameter files: As they were before.
-    private func readAgainAndTell(_ files: [FileStamp?]) async {
-        do {
-            let report = try await readAgain()
-            logger.notice(
-                "Keys were read again",
-                metadata: ["keys": "\(report.keys)", "api-keys": "\(report.apiKeys)", "gone": "\(report.gone)"]
+    private func readAgainAndTell() async {
+        await turn.take()
+        defer { turn.pass() }
+        guard let reading = try? await read(keeping: state.withLock { $0.sources }) else { return }
+        for fault in reading.faults {
+            logger.error(
+                "Keys were changed, and cannot be used: those of this file stay as they were",
+                metadata: ["error": "\(fault)"]
             )
-        } catch {
-            // Once for each change: what was there then is not looked at again.
-            state.withLock { $0.read = files }
-            logger.error("Keys were changed, and cannot be used: the old ones stay", metadata: ["error": "\(error)"])
         }
+        let before = state.withLock { $0.snapshot.counts }
+        let report = await take(reading)
+        // Nothing but faults is no news of keys.
+        guard reading.faults.isEmpty || report.gone > 0 || before != (report.keys, report.apiKeys) else { return }
+        logger.notice(
+            "Keys were read again",
+            metadata: ["keys": "\(report.keys)", "api-keys": "\(report.apiKeys)", "gone": "\(report.gone)"]
+        )
     }
 }
 

@@ -40,53 +40,6 @@ struct KeyFileOptions: ParsableArguments {
     }
 }
 
-/// The file, as a whole.
-struct KeyStore {
-    let path: String
-
-    /// - Parameter mayLack: Whether a file that is not there counts as one without keys.
-    func read(mayLack: Bool = false) throws -> APIKeyFile {
-        guard let data = FileManager.default.contents(atPath: path) else {
-            if mayLack, !FileManager.default.fileExists(atPath: path) { return APIKeyFile() }
-            throw UsageError(
-                "The file \(path.escapedForTerminal) cannot be read: check that it is there, and whose it is."
-            )
-        }
-        return try APIKeyFile(data)
-    }
-
-    /// Puts a new file in the place of the old one, so that a server never sees half of one. Only its owner may read it.
-    func write(_ file: APIKeyFile) throws {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-        let data = try encoder.encode(file) + Data("\n".utf8)
-        let new = path + ".new"
-        let manager = FileManager.default
-        let old = try? manager.attributesOfItem(atPath: path)
-        let mode = old?[.posixPermissions] ?? 0o600
-        try? manager.removeItem(atPath: new)
-        guard manager.createFile(atPath: new, contents: data, attributes: [.posixPermissions: mode]) else {
-            throw UsageError("The file \(new.escapedForTerminal) cannot be written: check the folder, and whose it is.")
-        }
-        // The server goes on reading it as before, also where another user has changed it.
-        if let owner = old?[.ownerAccountID], let group = old?[.groupOwnerAccountID] {
-            do {
-                try manager.setAttributes([.ownerAccountID: owner, .groupOwnerAccountID: group], ofItemAtPath: new)
-            } catch {
-                try? manager.removeItem(atPath: new)
-                throw UsageError(
-                    "The file \(path.escapedForTerminal) belongs to somebody else: run this as its owner, such as with sudo -u."
-                )
-            }
-        }
-        guard rename(new, path) == 0 else {
-            throw UsageError(
-                "The file \(path.escapedForTerminal) cannot be written: check the folder, and whose it is."
-            )
-        }
-    }
-}
-
 /// `notify-cli key create`
 struct KeyCreateCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -121,26 +74,26 @@ struct KeyCreateCommand: AsyncParsableCommand {
                     "The key would have no right: give --publish, --subscribe, --delete, --admin or --layer."
                 )
             }
-            var keys = try store.read(mayLack: true)
-            guard !keys.keys.contains(where: { $0.name == name }) else {
-                throw UsageError(
-                    "There is a key '\(name.escapedForTerminal)' already: remove it, or choose another name."
+            let key = APIKeyFile.newKey()
+            try store.change(mayLack: true) { file in
+                guard !file.keys.contains(where: { $0.name == name }) else {
+                    throw UsageError(
+                        "There is a key '\(name.escapedForTerminal)' already: remove it, or choose another name."
+                    )
+                }
+                file.keys.append(
+                    APIKeyFile.Entry(
+                        name: name,
+                        sha256: APIKeyFile.digest(of: key),
+                        publish: rights.publish,
+                        subscribe: rights.subscribe,
+                        delete: rights.delete,
+                        admin: rights.admin,
+                        layer: rights.layer,
+                        createdAt: "\(Timestamp.now())"
+                    )
                 )
             }
-            let key = APIKeyFile.newKey()
-            keys.keys.append(
-                APIKeyFile.Entry(
-                    name: name,
-                    sha256: APIKeyFile.digest(of: key),
-                    publish: rights.publish,
-                    subscribe: rights.subscribe,
-                    delete: rights.delete,
-                    admin: rights.admin,
-                    layer: rights.layer,
-                    createdAt: "\(Timestamp.now())"
-                )
-            )
-            try store.write(keys)
             try StandardOutput.write(line: key)
         }
     }
@@ -205,16 +158,15 @@ struct KeyRemoveCommand: AsyncParsableCommand {
 
     func run() async throws {
         try await reportingErrors {
-            let store = KeyStore(path: try file.path(try file.config.settings()))
-            var keys = try store.read()
-            let count = keys.keys.count
-            keys.keys.removeAll { $0.name == name }
-            guard keys.keys.count < count else {
-                throw UsageError(
-                    "There is no key '\(name.escapedForTerminal)': 'notify-cli key list' shows those there are."
-                )
+            try KeyStore(path: try file.path(try file.config.settings())).change { file in
+                let count = file.keys.count
+                file.keys.removeAll { $0.name == name }
+                guard file.keys.count < count else {
+                    throw UsageError(
+                        "There is no key '\(name.escapedForTerminal)': 'notify-cli key list' shows those there are."
+                    )
+                }
             }
-            try store.write(keys)
         }
     }
 }
