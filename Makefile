@@ -91,6 +91,7 @@ load: build $(VENV)/ready  ## Runs the other load scripts: broken connections, m
 	@scripts/require python3 ip
 	scripts/load/aborts
 	scripts/load/crowd
+	scripts/load/tokens
 	scripts/load/stalled
 	scripts/load/stalled --stalled 100
 	scripts/load/dead-peer

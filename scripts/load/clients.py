@@ -284,8 +284,9 @@ class EventParser:
 class Stream(Connection):
     """One event stream. Calls `on_event(stream, id, name, data)`, and `on_end(stream, error)` when it ends."""
 
-    def __init__(self, loop, server, path, on_event, on_end=None, last_event_id=None, receive_buffer=None):
+    def __init__(self, loop, server, path, on_event, on_end=None, last_event_id=None, receive_buffer=None, token=None):
         self.path = path
+        self.token = token
         self.parser = EventParser()
         self.on_event = on_event
         self.on_end = on_end
@@ -294,7 +295,8 @@ class Stream(Connection):
 
     def connected(self):
         resume = f"Last-Event-ID: {self.last_event_id}\r\n" if self.last_event_id else ""
-        self.send(f"GET {self.path} HTTP/1.1\r\nHost: {self.server.authority}\r\n{resume}\r\n".encode())
+        token = f"Authorization: Bearer {self.token}\r\n" if self.token else ""
+        self.send(f"GET {self.path} HTTP/1.1\r\nHost: {self.server.authority}\r\n{token}{resume}\r\n".encode())
 
     def received(self, data):
         for event in self.parser.feed(data):
@@ -336,9 +338,10 @@ class Publisher:
         def ended(self, error):
             self.publisher.lost()
 
-    def __init__(self, loop, server):
+    def __init__(self, loop, server, token=None):
         self.loop = loop
         self.server = server
+        self.token = token
         self.link = None
         self.waiting = collections.deque()
         self.in_flight = None
@@ -356,6 +359,7 @@ class Publisher:
 
     def request(self, method, path, on_answer=None, body=b"", content_type="text/plain", key=None):
         key = f"Idempotency-Key: {key}\r\n" if key else ""
+        key += f"Authorization: Bearer {self.token}\r\n" if self.token else ""
         head = (
             f"{method} {path} HTTP/1.1\r\nHost: {self.server.authority}\r\n{key}"
             f"Content-Type: {content_type}\r\nContent-Length: {len(body)}\r\n\r\n"
