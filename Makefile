@@ -95,6 +95,7 @@ load: build $(VENV)/ready  ## Runs the other load scripts: broken connections, m
 	scripts/load/stalled
 	scripts/load/stalled --stalled 100
 	scripts/load/dead-peer
+	scripts/load/dead-peer --websocket
 	$(VENV)/bin/python scripts/load/http2
 
 stop: build  ## Stops the server again and again under everything that writes. Fewer: make stop ARGS="--rounds 20"

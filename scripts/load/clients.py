@@ -311,6 +311,67 @@ class Stream(Connection):
             self.on_end(self, error)
 
 
+class SocketStream(Connection):
+    """A WebSocket in a stream's clothes: opened by the address of an event stream, and told of in the same way."""
+
+    def __init__(self, loop, server, path, on_event, on_end=None, receive_buffer=None):
+        self.path, self.on_event, self.on_end = path, on_event, on_end
+        self._raw = bytearray()
+        self._is_begun = False
+        super().__init__(loop, server, receive_buffer)
+
+    def connected(self):
+        self.send(
+            f"GET {self.path} HTTP/1.1\r\nHost: {self.server.authority}\r\nConnection: upgrade\r\nUpgrade: websocket\r\n"
+            "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n".encode()
+        )
+
+    def received(self, data):
+        self._raw += data
+        if not self._is_begun:
+            head, found, rest = bytes(self._raw).partition(b"\r\n\r\n")
+            if not found:
+                return
+            if b" 101 " not in head.split(b"\r\n")[0]:
+                raise ProtocolError(f"the socket was answered {head[:100]!r}")
+            self._raw, self._is_begun = bytearray(rest), True
+        at = 0
+        while (frame := self._frame(at)) and self.is_open:
+            opcode, payload, at = frame
+            if opcode == 1:
+                self._told(json.loads(payload))
+            elif opcode == 8:
+                return self._end(None)
+        del self._raw[:at]
+
+    def _frame(self, at):
+        """The frame at a place, and where it ends; None where it is not complete. The server's are whole and not masked."""
+        raw = self._raw
+        if len(raw) < at + 2:
+            return None
+        size, head = raw[at + 1], 2
+        if size >= 126:
+            width = 2 if size == 126 else 8
+            head += width
+            if len(raw) < at + head:
+                return None
+            size = int.from_bytes(raw[at + 2:at + head], "big")
+        end = at + head + size
+        return (raw[at] & 15, bytes(raw[at + head:end]), end) if len(raw) >= end else None
+
+    def _told(self, frame):
+        if "subscribed" in frame:
+            self.on_event(self, frame["position"], "stream-open", b"")
+        elif "reset" in frame:
+            self.on_event(self, frame["position"], "stream-reset", b"")
+        else:
+            self.on_event(self, frame["id"], frame["event"], frame["data"].encode())
+
+    def ended(self, error):
+        if self.on_end:
+            self.on_end(self, error)
+
+
 class Publisher:
     """Sends one request after the other, mostly publishes, over one connection, which it opens anew when it breaks."""
 
