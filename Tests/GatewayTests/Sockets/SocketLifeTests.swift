@@ -91,6 +91,7 @@ struct SocketLifeTests {
                 await second.connection.close()
             }
             #expect(server.gateway.counters.refusedConnections.value == 2)
+            #expect(server.gateway.counters.rejections[.connections] == 2)
         }
     }
 
@@ -164,6 +165,80 @@ struct SocketLifeTests {
             #expect(try await server.request("DELETE", "/connections/\(id)").status == 204)
             #expect(try await socket.closed().closeCode == 1001)
             try await eventually { server.gateway.counters.streams.value == 0 }
+        }
+    }
+
+    @Test func `a socket that follows nothing is shown, and can be ended`() async throws {
+        try await TestServer.run { server async throws in
+            func shown() async throws -> [ConnectionRoutesTests.Listing.Connection] {
+                try await server.get("/connections").json(ConnectionRoutesTests.Listing.self).connections
+            }
+            let socket = try await server.socket()
+            #expect(try await socket.ask(#"{"ping":1}"#).error == nil)
+            let bare = try #require(try await shown().first)
+            #expect(bare.transport == "websocket" && bare.groups.isEmpty && bare.match.isEmpty)
+            #expect(bare.state == "live" && bare.position == nil && bare.address == "127.0.0.1")
+            // Its subscriptions stand for it, and have ids of their own.
+            #expect(try await socket.ask(#"{"subscribe":{"name":"x","groups":["b"]}}"#).subscribed == "x")
+            let stream = try await server.stream("/groups/a/events")
+            _ = try await stream.event()
+            let both = try await shown()
+            #expect(both.map(\.groups).sorted { $0[0] < $1[0] } == [["a"], ["b"]])
+            #expect(Set(both.map(\.id) + [bare.id]).count == 3)
+            #expect(try await socket.ask(#"{"unsubscribe":"x"}"#).unsubscribed == "x")
+            #expect(try await shown().contains { $0.id == bare.id })
+            #expect(try await server.request("DELETE", "/connections/\(bare.id)").status == 204)
+            #expect(try await socket.closed().closeCode == 1001)
+            try await eventually { server.gateway.counters.streams.value == 1 }
+            #expect(try await server.request("DELETE", "/connections/\(bare.id)").status == 404)
+            #expect(try await shown().map(\.groups) == [["a"]])
+        }
+    }
+
+    @Test func `pages have sockets and streams in the order in which they began`() async throws {
+        try await TestServer.run({ $0.eventLoops = 1 }) { server async throws in
+            var open: [Any] = []
+            for number in 0..<6 {
+                if number % 2 == 0 {
+                    let socket = try await server.socket()
+                    _ = try await socket.ask(#"{"ping":1}"#)
+                    open.append(socket)
+                } else {
+                    let stream = try await server.stream("/groups/g/events")
+                    _ = try await stream.event()
+                    open.append(stream)
+                }
+            }
+            var (transports, query, hasMore) = ([String](), "limit=2", true)
+            while hasMore {
+                let page = try await server.get("/connections?\(query)").json(ConnectionRoutesTests.Listing.self)
+                transports += page.connections.map(\.transport)
+                (hasMore, query) = (page.has_more, "limit=2&after=\(page.connections.last?.id ?? "")")
+            }
+            #expect(
+                transports == ["websocket", "event-stream", "websocket", "event-stream", "websocket", "event-stream"]
+            )
+            withExtendedLifetime(open) {}
+        }
+    }
+
+    /// The server has said that it goes: over a limit would be another word, and another time to wait.
+    @Test func `a handshake while the server stops gets the code of that`() async throws {
+        try await TestServer.run { server async throws in
+            let open = try await server.socket()
+            let late = try await server.connect()
+            try await eventually { server.gateway.counters.connections.value == 2 }
+            async let stopping: Void = server.gateway.stop()
+            #expect(try await open.closed().closeCode == 1001)
+            // A new connection has a moment for its first request.
+            await late.send(TestServer.bytes("GET", "/groups/a/events", SocketClient.handshake))
+            let close = try await SocketClient(late).closed()
+            #expect(close.closeCode == 1001)
+            #expect(close.closeReason.wholeMatch(of: /retry=[0-9]{4}/) != nil, "\(close.closeReason)")
+            await open.connection.close()
+            await late.close()
+            await stopping
+            #expect(server.gateway.counters.refusedConnections.value == 0)
         }
     }
 
