@@ -92,7 +92,7 @@ extension Shard {
 
     /// - Returns: Whether it was open.
     fileprivate func end(_ number: Int) -> Bool {
-        if let socket = sockets[number], !socket.hasEnded {
+        if let socket = sockets[number], socket.isOpen {
             socket.goAway()
             return true
         }

@@ -73,7 +73,7 @@ extension Shard {
         for stream in allStreams where stream.isOpen && stream.transport != .webSocket {
             if let token = stream.request.origin.token { counts[token.digest, default: 0] += 1 }
         }
-        for socket in sockets.all where !socket.hasEnded {
+        for socket in sockets.all where socket.isOpen {
             if let token = socket.principal.token { counts[token.digest, default: 0] += 1 }
         }
         return counts

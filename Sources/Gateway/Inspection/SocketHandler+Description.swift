@@ -3,7 +3,7 @@ import NIOCore
 
 extension SocketHandler {
     /// Whether it is open and has no subscription: those that there are stand for it.
-    var followsNothing: Bool { !hasEnded && subscriptions.isEmpty }
+    var followsNothing: Bool { isOpen && subscriptions.isEmpty }
 
     /// What operators see of one that follows nothing.
     func description(id: String) -> OpenStream {

@@ -15,7 +15,7 @@ extension SocketHandler {
             this.eventLoop.execute {
                 withExtendedLifetime(share) {}
                 this.value.isParsing = false
-                guard !this.value.hasEnded, this.value.context != nil else { return }
+                guard this.value.isOpen else { return }
                 this.value.take(frame)
                 this.value.proceed()
             }
@@ -53,7 +53,7 @@ extension SocketHandler {
     }
 
     private func begin(_ asked: Asked) {
-        guard !hasEnded, context != nil else { return }
+        guard isOpen else { return }
         let subscription = SocketSubscription(name: asked.name, asked.request, ref: asked.ref, on: self)
         subscriptions[asked.name] = subscription
         topics.add(asked.topics, of: asked.name)
@@ -82,7 +82,7 @@ extension SocketHandler {
             this.eventLoop.execute {
                 let (socket, asked) = this.value
                 socket.isParsing = false
-                guard !socket.hasEnded, socket.context != nil else { return }
+                guard socket.isOpen else { return }
                 socket.take(asked, overlap)
                 socket.proceed()
             }

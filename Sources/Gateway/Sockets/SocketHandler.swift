@@ -37,7 +37,7 @@ final class SocketHandler: ChannelDuplexHandler {
     /// Whether a large frame is being read elsewhere: those behind it wait, so that all are taken in their order.
     var isParsing = false
     private var isProceeding = false
-    /// Whether the connection is closed: what was on its way here must not begin anything.
+    /// Whether the connection is closed, and all that it held was given back: what was on its way here must begin nothing.
     private var hasLeft = false
     private var isReadHeld = false
     private(set) var isWritable = true
@@ -76,6 +76,8 @@ final class SocketHandler: ChannelDuplexHandler {
 
     var shard: Shard { services.shard }
     var hasEnded: Bool { frames.hasEnded }
+    /// Neither side has ended it.
+    var isOpen: Bool { !hasEnded && !hasLeft }
     var waitingBytes: Int { context.map { wire.waitingBytes($0) } ?? 0 }
 
     // MARK: The connection
@@ -108,6 +110,7 @@ final class SocketHandler: ChannelDuplexHandler {
     }
 
     private func leave() {
+        guard !hasLeft else { return }
         hasLeft = true
         wire.detach()
         endSubscriptions()

@@ -3,7 +3,6 @@ import HTTPTypes
 import Logging
 import NIOCore
 import NIOPosix
-import Synchronization
 import Testing
 
 @testable import Gateway
@@ -58,14 +57,18 @@ struct SocketResetTests {
 
     @Test(arguments: ["/socket", "/groups/a/events"])
     func `a reset before the handshake is answered leaves no socket`(path: String) async throws {
-        let client = Mutex<ResettingClient?>(nil)
+        let (client, hasBegun) = (StreamBox<ResettingClient?>(nil), StreamBox(false))
+        let store = PausingStore(try SQLiteMessageStore(path: SQLiteMessageStore.inMemoryPath))
         let log = Logger(label: "test") { _ in
             Hook { message in
                 // On the event loop, right before the answer is written.
-                if message == "A request was answered" { client.withLock { $0 }?.reset() }
+                guard message == "A request was answered" else { return }
+                client.withLock { $0 }?.reset()
+                // A subscription that began would ask for them.
+                store.atEpochs { hasBegun.withLock { $0 = true } }
             }
         }
-        try await TestServer.run(logger: log) { server async throws in
+        try await TestServer.run(store: store, logger: log) { server async throws in
             let made = try ResettingClient(port: server.port)
             client.withLock { $0 = made }
             try await eventually { server.gateway.counters.connections.value == 1 }
@@ -75,11 +78,12 @@ struct SocketResetTests {
             #expect(counters.sockets.value == 0 && counters.streams.value == 0 && counters.liveStreams.value == 0)
             #expect(counters.transports.values.allSatisfy { $0.value == 0 })
             #expect(server.log.layer.groups.isEmpty)
+            #expect(!hasBegun.withLock { $0 })
         }
     }
 
     /// The answer to its first frame breaks it, while what follows is no whole message.
-    @Test func `a socket that breaks while it reads gives its memory back`() async throws {
+    @Test func `a socket that breaks while it reads begins nothing more, and gives its memory back`() async throws {
         let store = PausingStore(try SQLiteMessageStore(path: SQLiteMessageStore.inMemoryPath))
         try await TestServer.run(store: store) { server async throws in
             let client = try ResettingClient(port: server.port)
@@ -94,9 +98,11 @@ struct SocketResetTests {
             // On the event loop, before the answer is written.
             store.atEpochs { client.reset() }
             client.send(
-                PeerFrame.text(#"{"subscribe":{"name":"s","groups":["a"]}}"#).bytes() + large.prefix(30_000)
+                PeerFrame.text(#"{"subscribe":{"name":"s","groups":["a"]}}"#).bytes()
+                    + PeerFrame.text(#"{"publish":{"group":"a","data":"x"}}"#).bytes() + large.prefix(30_000)
             )
             try await eventually { !client.isOpen && server.gateway.counters.sockets.value == 0 }
+            #expect(server.log.frontier.sequence == 0)
             let metrics = try await server.get("/metrics").text
             #expect(metrics.contains("\nnotify_request_body_bytes 0\n"))
         }
