@@ -54,7 +54,7 @@ struct SocketTopics: Sendable {
 
     mutating func add(_ asked: Asked, of subscription: String) {
         for group in asked.groups { groups[group] = subscription }
-        for shape in asked.patterns { patterns.append((shape, subscription)) }
+        for shape in asked.patterns { patterns.append((shape.compact, subscription)) }
     }
 
     /// - Parameter topics: All that the subscription follows.

@@ -22,6 +22,7 @@ struct PatternShapeTests {
                 let text = String((0..<length).map { _ in alphabet.randomElement(using: &random) ?? "a" })
                 guard let name = try? GroupName(text) else { continue }
                 #expect(shape.matches(name) == pattern.matches(name), "\(pattern) \(name)")
+                #expect(shape.compact.matches(name) == pattern.matches(name), "\(pattern) \(name)")
             }
         }
     }

@@ -48,12 +48,12 @@ struct SocketTopicsTests {
         func pattern(_ letter: String, _ number: Int) -> String {
             "*\(number)" + String(repeating: letter, count: 60) + "*"
         }
-        topics.add(try Self.asked([], (0..<100).map { pattern("a", $0) }), of: "one")
+        topics.add(try Self.asked([], (0..<20).map { pattern("a", $0) }), of: "one")
         let asked = try Self.asked([], (0..<10).map { pattern("b", $0) })
         var overlap: SocketTopics.Overlap?
         let time = ContinuousClock().measure { overlap = topics.overlap(with: asked) }
         #expect(overlap == nil)
-        // Some ten milliseconds where it is optimized.
+        // A millisecond or two where it is optimized.
         #expect(time < .seconds(5))
     }
 }
