@@ -59,6 +59,7 @@ test-browser: $(VENV)/ready  ## Runs the browser tests against the debug build o
 	swift build --product notify-cli
 	$(VENV)/bin/python Tests/browser/run.py "$$(swift build --show-bin-path)/notify-cli"
 	$(VENV)/bin/python Tests/browser/chat.py "$$(swift build --show-bin-path)/notify-cli"
+	$(VENV)/bin/python Tests/browser/admin.py "$$(swift build --show-bin-path)/notify-cli"
 	$(VENV)/bin/python Tests/browser/https.py "$$(swift build --show-bin-path)/notify-cli"
 
 test-proxies: $(VENV)/ready  ## Runs the browser behind nginx, Caddy and HAProxy, with the configurations of docs/operations.

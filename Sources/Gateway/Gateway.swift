@@ -51,6 +51,7 @@ public final class Gateway: Service {
     ///   - reserved: Groups that the public routes refuse: they can be had through `streams` only.
     ///   - counters: What the gateway counts into; one of its own by default.
     ///   - openStreams: What shows the gateway's streams; one of its own by default.
+    ///   - administrators: Sessions that open `/metrics` and `/connections` as the right `admin` does; none by default.
     ///   - socket: Where to listen, bound beforehand; by default the gateway binds what the configuration says.
     ///   - keys: The keys that the configuration names, read beforehand; by default ``start()`` reads them.
     ///   - onStart: Called by ``run()`` with the port, once connections are accepted.
@@ -63,6 +64,7 @@ public final class Gateway: Service {
         reserved: Set<GroupName> = [],
         counters: Counters = Counters(),
         openStreams: OpenStreams = OpenStreams(),
+        administrators: AdministratorSessions? = nil,
         logger: Logger = Logger(label: "notify"),
         socket: ListeningSocket? = nil,
         keys: AccessKeys? = nil,
@@ -99,8 +101,8 @@ public final class Gateway: Service {
         GroupRoutes(log: log, subscribers: shared.subscribers).register(in: router)
         for stream in streams { router.resource(RouterPath(stream.path), onLoop: [.get, .head], [:]) }
         metrics = GatewayMetrics(log: log, shared: shared, configuration: configuration)
-        MetricsRoutes(metrics: metrics).register(in: router)
-        ConnectionRoutes(streams: openStreams).register(in: router)
+        MetricsRoutes(metrics: metrics, sessions: administrators).register(in: router)
+        ConnectionRoutes(streams: openStreams, sessions: administrators).register(in: router)
         DescriptionRoutes.register(in: router)
         paths = Array(Set(router.routes.map { "\($0.path)" })).sorted()
         responder = router.buildResponder()

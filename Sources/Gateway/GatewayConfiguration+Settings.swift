@@ -148,6 +148,15 @@ extension GatewayConfiguration {
             of: defaults,
             "Subscriptions of one WebSocket"
         )
+        /// Of ``GatewayConfiguration/maximumPatternsPerSocket``.
+        public static let maxPatternsPerSocket = Setting(
+            "max-patterns-per-socket",
+            .count,
+            \.maximumPatternsPerSocket,
+            in: 1...1000,
+            of: defaults,
+            "Patterns of one WebSocket, over all its subscriptions"
+        )
         /// Of ``GatewayConfiguration/maximumUnansweredPublishes``.
         public static let maxUnansweredPublishes = Setting(
             "max-unanswered-publishes",
@@ -264,7 +273,8 @@ extension GatewayConfiguration {
             maxStreamsPerConnection,
             maxHeaderSize, maxBodySize, maxBatchSize,
             maxBatchMessages, maxBodiesSize, maxAnswersSize,
-            maxGroupsPerStream, maxPatternsPerStream, maxLast, maxSubscriptionsPerSocket, maxUnansweredPublishes,
+            maxGroupsPerStream, maxPatternsPerStream, maxLast, maxSubscriptionsPerSocket,
+            maxPatternsPerSocket, maxUnansweredPublishes,
             recentMessagesSize, inboxSize, connectionBufferSize, maxPinnedSize,
             headTimeout, bodyTimeout, minBodyRate, idleTimeout, stallTimeout, heartbeat, retry, grace, eventLoops,
         ]

@@ -39,6 +39,9 @@ public struct GatewayConfiguration: Sendable {
     public var maximumStreamsPerUser: Int?
     /// How often a token, or an address without one, may publish; nil: as often as it likes. Over it: 429.
     public var publishRate: Rate?
+    /// How often an address, or a network of IPv6 (/64), may send a token that does not count. Over it, tokens from there that the
+    /// server does not know yet get 429 and are not looked at: a signature check costs up to some hundred microseconds.
+    public var badTokenRate = Rate(perSecond: 10, burst: 100)
     /// Proxies whose word for their clients' addresses and scheme is taken: addresses, ranges such as `10.0.0.0/8`, or
     /// `unix` for whoever comes by the Unix socket.
     public var trustedProxies: [String] = []
@@ -75,6 +78,8 @@ public struct GatewayConfiguration: Sendable {
     public var maximumLast = 10_000
     /// Subscriptions of one WebSocket.
     public var maximumSubscriptionsPerSocket = 100
+    /// Patterns of one WebSocket, over all its subscriptions: each subscription that is added is compared with all of them.
+    public var maximumPatternsPerSocket = 100
     /// Publishes of one WebSocket that may wait for their answers. Beyond, nothing more is read from it until some are
     /// answered.
     public var maximumUnansweredPublishes = 1000

@@ -27,7 +27,7 @@ extension ConnectionHandler {
         }
         let shared = services.shard.shared
         let place = shared.strangers.streamSeat(for: request.principal)
-        let isOverLimit = loop.isEnding || !place.isFree
+        let rejection = excess ?? (place.isFree ? nil : .user)
         let origin = StreamOrigin(
             user: request.principal.token?.user,
             client: shared.strangers.proxies.client(request.head.headers, peer: arrival.peer),
@@ -38,7 +38,7 @@ extension ConnectionHandler {
             principal: request.principal,
             origin: origin,
             publisher: shared.strangers.publisher(request.principal, request.head.headers, arrival.peer),
-            seat: isOverLimit ? nil : place.seat,
+            seat: rejection == nil ? place.seat : nil,
             wire: wire,
             transport: arrival.isSecure ? .webSocketTLS : .webSocket
         )
@@ -51,9 +51,13 @@ extension ConnectionHandler {
         }
         self.mark = nil
         guard upgrade(to: socket, &head, context) else { return close() }
-        if isOverLimit {
+        if let rejection {
             services.counters.refusedConnections.add(1)
+            services.counters.rejections.add(1, rejection)
             socket.comeBackLater()
+        } else if loop.isEnding {
+            // The server stops.
+            socket.goAway()
         } else if var stream {
             stream.origin = origin
             socket.begin("", stream)

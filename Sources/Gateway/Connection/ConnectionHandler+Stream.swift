@@ -93,9 +93,16 @@ extension ConnectionHandler {
     }
 
     /// Why the connection is to end; nil where the server stops.
-    private var excess: Rejection? {
+    var excess: Rejection? {
+        guard loop.isEnding else { return nil }
         if arrival.isExcessOfAddress { return .address }
         return arrival.isExcess ? .connections : nil
+    }
+
+    /// The same, for a stream that was refused before it was looked at.
+    func comeBackLater(_ request: IncomingRequest, _ reason: String, _ rejection: Rejection) {
+        let format: EventFormat = Subscriber.Request.wantsLines(request.head.headers) ? .lines : .plain
+        comeBackLater(format, StreamHead.fields(of: format, isNegotiated: true), reason, rejection)
     }
 
     /// An answer that makes `EventSource` try again: a 503 would end it for good.

@@ -4,6 +4,8 @@ import Broker
 struct StreamOrigin: Sendable {
     /// The user of its token, or whom an application names; nil: nobody who is known.
     var user: String?
+    /// With which it came.
+    var token: VerifiedToken?
     /// Where its client is, as a trusted proxy says or as somebody had to ask; nil: where its connection comes from.
     var client: AddressBytes?
     /// By the wall clock.

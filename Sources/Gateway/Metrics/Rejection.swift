@@ -8,6 +8,8 @@ public enum Rejection: String, CaseIterable, Hashable, Sendable {
     case origin
     /// A token is missing, or does not count.
     case token
+    /// Too many tokens of one address that do not count.
+    case guesses
     /// The right to do this is missing.
     case right
     /// Too many publishes of one token or address.

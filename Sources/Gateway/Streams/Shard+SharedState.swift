@@ -6,6 +6,7 @@ extension Shard {
         let outside = OutsideWork()
         let lags = LoopLags()
         let logQuota = RequestLog.Quota()
+        let seenTokens = SeenTokens()
         /// The bodies of all requests.
         var bodies = MemoryBudget(limit: .max)
         var answers = LargeAnswers(limit: .max)

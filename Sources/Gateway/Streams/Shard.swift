@@ -27,8 +27,8 @@ final class Shard {
     private(set) var streams = StreamSlices<Subscriber>()
     /// WebSockets, whatever they follow.
     var sockets = StreamSlices<SocketHandler>()
-    var nextSocket = 0
-    private var nextStream = 0
+    /// Streams and sockets are counted together: operators see both in one list, in the order in which they began.
+    private var lastNumber = 0
     private var feeds: [Feed.Key: Feed] = [:]
     private var topics = FollowedTopics()
     private var arrivals = 0
@@ -100,10 +100,9 @@ final class Shard {
     /// Makes the shard a member of the stream's groups and gives it its position mark. The stream may be told to begin
     /// before this returns.
     func join(_ stream: Subscriber) {
-        nextStream += 1
         let feed = feed(for: stream.feedKey)
         feed.streams += 1
-        stream.joined(feed, number: nextStream)
+        stream.joined(feed, number: nextNumber())
         streams[stream.number] = stream
         counters.streams.add(1)
         if stream.isListener { shared.subscribers.add(feed.key.topics) }
@@ -115,6 +114,12 @@ final class Shard {
         }
         drain()
         if isEnding { stream.end() }
+    }
+
+    /// For another stream or socket.
+    func nextNumber() -> Int {
+        lastNumber += 1
+        return lastNumber
     }
 
     private func feed(for key: Feed.Key) -> Feed {

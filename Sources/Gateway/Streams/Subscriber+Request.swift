@@ -65,11 +65,12 @@ extension Subscriber.Request {
             topics: TopicSelection.topics(self.grant.groups, self.grant.patterns),
             style: framing == .webSocket ? .socket : StreamStyle(format: format, framing: framing)
         )
-        origin = StreamOrigin(user: grant.map(\.user) ?? request.principal.token?.user, since: now)
+        let token = request.principal.token
+        origin = StreamOrigin(user: grant.map(\.user) ?? token?.user, token: token, since: now)
     }
 
     /// Whether the client likes NDJSON better than server-sent events.
-    private static func wantsLines(_ headers: HTTPHeaders) -> Bool {
+    static func wantsLines(_ headers: HTTPHeaders) -> Bool {
         let accept = AcceptField(headers["accept"])
         return accept.quality(of: "application/x-ndjson") > accept.quality(of: "text/event-stream")
     }

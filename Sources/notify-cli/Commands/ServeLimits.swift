@@ -60,6 +60,9 @@ struct ServeLimits: ParsableArguments {
     @Option(parsing: .unconditional, help: .setting(Limits.maxSubscriptionsPerSocket))
     var maxSubscriptionsPerSocket: String?
 
+    @Option(parsing: .unconditional, help: .setting(Limits.maxPatternsPerSocket))
+    var maxPatternsPerSocket: String?
+
     @Option(parsing: .unconditional, help: .setting(Limits.maxUnansweredPublishes))
     var maxUnansweredPublishes: String?
 
@@ -130,6 +133,7 @@ struct ServeLimits: ParsableArguments {
             (Limits.maxPatternsPerStream, maxPatternsPerStream),
             (Limits.maxLast, maxLast),
             (Limits.maxSubscriptionsPerSocket, maxSubscriptionsPerSocket),
+            (Limits.maxPatternsPerSocket, maxPatternsPerSocket),
             (Limits.maxUnansweredPublishes, maxUnansweredPublishes),
             (Limits.recentMessagesSize, recentMessagesSize),
             (Limits.inboxSize, inboxSize),

@@ -16,6 +16,7 @@ struct AccessTableTests {
         apiKeys: APIKeyFile = APIKeyFile(),
         router: Router<GatewayContext> = Router(context: GatewayContext.self),
         logger: Logger = Logger(label: "notify"),
+        openStreams: OpenStreams = OpenStreams(),
         _ body: (TestServer, _ folder: String) async throws -> Void
     ) async throws {
         try await StreamServer.withFolder { folder in
@@ -27,7 +28,9 @@ struct AccessTableTests {
                 configuration.access.leeway = .zero
                 configure(&configuration)
             }
-            try await TestServer.run(configure, router: router, logger: logger) { try await body($0, folder) }
+            try await TestServer.run(configure, router: router, logger: logger, openStreams: openStreams) {
+                try await body($0, folder)
+            }
         }
     }
 

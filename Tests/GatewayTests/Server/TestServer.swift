@@ -26,6 +26,7 @@ struct TestServer: Sendable {
         streams: [StreamRoute] = [],
         logger: Logger = Logger(label: "notify"),
         reserved: Set<GroupName> = [],
+        openStreams: OpenStreams = OpenStreams(),
         _ body: (TestServer) async throws -> Value
     ) async throws -> Value {
         var configuration = GatewayConfiguration()
@@ -42,6 +43,7 @@ struct TestServer: Sendable {
             router: router,
             streams: streams,
             reserved: reserved,
+            openStreams: openStreams,
             logger: logger
         )
         let server = TestServer(
