@@ -27,7 +27,8 @@ extension ConnectionHandler {
         }
         let shared = services.shard.shared
         let place = shared.strangers.streamSeat(for: request.principal)
-        let isOverLimit = loop.isEnding || !place.isFree
+        let hasPatterns = stream?.takePatterns(shared.patterns) ?? true
+        let isOverLimit = loop.isEnding || !place.isFree || !hasPatterns
         let origin = StreamOrigin(
             user: request.principal.token?.user,
             client: shared.strangers.proxies.client(request.head.headers, peer: arrival.peer),

@@ -91,7 +91,7 @@ extension SocketHandler {
         origin.since = now
         var grant = StreamGrant(groups: topics.compactMap(\.group).sorted())
         grant.patterns = topics.sorted().compactMap(\.pattern)
-        let request = Subscriber.Request(
+        var request = Subscriber.Request(
             feedKey: Feed.Key(topics: topics.sorted(), style: .socket),
             start: start,
             requested: start.requested,
@@ -99,6 +99,7 @@ extension SocketHandler {
             grant: grant,
             origin: origin
         )
+        guard request.takePatterns(shard.shared.patterns) else { throw shard.shared.patterns.isFull }
         return (name, request)
     }
 
