@@ -91,6 +91,7 @@ public final class Gateway: Service {
             counters: counters,
             bodies: MemoryBudget(limit: configuration.maximumBodiesBytes),
             answers: LargeAnswers(limit: configuration.maximumAnswerBytes),
+            patterns: FollowedPatterns(limit: configuration.maximumPatterns),
             strangers: Strangers(configuration, counters)
         )
         router.add(middleware: ProblemMiddleware())

@@ -121,6 +121,15 @@ extension GatewayConfiguration {
             of: defaults,
             "Groups that one stream may follow"
         )
+        /// Of ``GatewayConfiguration/maximumPatterns``.
+        public static let maxPatterns = Setting(
+            "max-patterns",
+            .count,
+            \.maximumPatterns,
+            in: 1...1_000_000,
+            of: defaults,
+            "Patterns that all streams together may follow, each counted once"
+        )
         /// Of ``GatewayConfiguration/maximumPatternsPerStream``.
         public static let maxPatternsPerStream = Setting(
             "max-patterns-per-stream",
@@ -273,7 +282,7 @@ extension GatewayConfiguration {
             maxStreamsPerConnection,
             maxHeaderSize, maxBodySize, maxBatchSize,
             maxBatchMessages, maxBodiesSize, maxAnswersSize,
-            maxGroupsPerStream, maxPatternsPerStream, maxLast, maxSubscriptionsPerSocket,
+            maxGroupsPerStream, maxPatterns, maxPatternsPerStream, maxLast, maxSubscriptionsPerSocket,
             maxPatternsPerSocket, maxUnansweredPublishes,
             recentMessagesSize, inboxSize, connectionBufferSize, maxPinnedSize,
             headTimeout, bodyTimeout, minBodyRate, idleTimeout, stallTimeout, heartbeat, retry, grace, eventLoops,

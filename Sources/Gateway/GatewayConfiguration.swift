@@ -70,6 +70,9 @@ public struct GatewayConfiguration: Sendable {
     public var maximumAnswerBytes = 64 << 20
     /// Groups that one stream may follow, at most 400.
     public var maximumGroupsPerStream = 100
+    /// Patterns that all streams together may follow, each counted once. A message of a group that is new is compared with each
+    /// of them: some 0.1 µs for one that begins with a special character.
+    public var maximumPatterns = 10_000
     /// Patterns that one stream may follow.
     public var maximumPatternsPerStream = 10
 

@@ -27,7 +27,8 @@ extension ConnectionHandler {
         }
         let shared = services.shard.shared
         let place = shared.strangers.streamSeat(for: request.principal)
-        let rejection = excess ?? (place.isFree ? nil : .user)
+        let hasPatterns = stream?.takePatterns(shared.patterns) ?? true
+        let rejection = excess ?? (place.isFree ? hasPatterns ? nil : .connections : .user)
         let origin = StreamOrigin(
             user: request.principal.token?.user,
             client: shared.strangers.proxies.client(request.head.headers, peer: arrival.peer),

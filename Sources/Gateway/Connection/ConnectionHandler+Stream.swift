@@ -39,6 +39,8 @@ extension ConnectionHandler {
             let reason = "this user has as many streams as are allowed (--max-streams-per-user)"
             return comeBackLater(format, fields, reason, .user)
         }
+        let patterns = services.shard.shared.patterns
+        guard stream.takePatterns(patterns) else { return comeBackLater(format, fields, patterns.reason, .connections) }
         streamSeat = place.seat
         begin(Subscriber(request: stream, shard: services.shard), fields, answering: request.head, context)
     }

@@ -177,6 +177,11 @@ struct GatewayMetrics: Sendable {
             ),
             .counter("notify_refused_tokens_total", "Tokens that did not count.", counters.refusedTokens.value),
             .gauge(
+                "notify_followed_patterns",
+                "Patterns that are followed, each counted once.",
+                shared.patterns.count
+            ),
+            .gauge(
                 "notify_rated_publishers",
                 "Tokens and addresses whose publishes are counted.",
                 shared.strangers.publishers

@@ -14,7 +14,7 @@ public enum Rejection: String, CaseIterable, Hashable, Sendable {
     case right
     /// Too many publishes of one token or address.
     case rate
-    /// Too many connections, or streams of HTTP/2, in all.
+    /// Too many connections, streams of HTTP/2, or patterns, in all.
     case connections
     /// Too many connections of one address.
     case address

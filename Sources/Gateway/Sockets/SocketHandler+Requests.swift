@@ -139,7 +139,7 @@ extension SocketHandler {
         origin.since = now
         var grant = StreamGrant(groups: topics.compactMap(\.group).sorted())
         grant.patterns = topics.sorted().compactMap(\.pattern)
-        let request = Subscriber.Request(
+        var request = Subscriber.Request(
             feedKey: Feed.Key(topics: topics.sorted(), style: .socket),
             start: start,
             requested: start.requested,
@@ -147,6 +147,7 @@ extension SocketHandler {
             grant: grant,
             origin: origin
         )
+        guard request.takePatterns(shard.shared.patterns) else { throw shard.shared.patterns.isFull }
         return Asked(name: name, request: request, topics: SocketTopics.Asked(topics), ref: ref)
     }
 

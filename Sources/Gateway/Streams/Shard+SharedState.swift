@@ -10,6 +10,7 @@ extension Shard {
         /// The bodies of all requests.
         var bodies = MemoryBudget(limit: .max)
         var answers = LargeAnswers(limit: .max)
+        var patterns = FollowedPatterns(limit: .max)
         var strangers = Strangers(GatewayConfiguration(), Counters())
     }
 }

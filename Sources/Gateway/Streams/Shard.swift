@@ -259,8 +259,7 @@ final class Shard {
             // Before the delivery: a stream that falls behind in it counts what it did not get itself.
             countDrops(in: feed)
             if !feed.live.isEmpty { deliver(feed.pendingBatches, to: feed) }
-            feed.pending.removeAll(keepingCapacity: true)
-            feed.sharedAnswer = nil
+            feed.endDelivery()
         }
         for topic in changed {
             let emptied = topic.finishDelivery()

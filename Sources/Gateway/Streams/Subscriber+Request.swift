@@ -13,6 +13,8 @@ extension Subscriber {
         /// What it may follow, and how long.
         let grant: StreamGrant
         var origin = StreamOrigin()
+        /// Held for as long as it follows patterns.
+        var patternSeat: PatternSeat?
     }
 }
 

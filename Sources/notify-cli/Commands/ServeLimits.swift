@@ -51,6 +51,9 @@ struct ServeLimits: ParsableArguments {
     @Option(parsing: .unconditional, help: .setting(Limits.maxGroupsPerStream))
     var maxGroupsPerStream: String?
 
+    @Option(parsing: .unconditional, help: .setting(Limits.maxPatterns))
+    var maxPatterns: String?
+
     @Option(parsing: .unconditional, help: .setting(Limits.maxPatternsPerStream))
     var maxPatternsPerStream: String?
 
@@ -130,6 +133,7 @@ struct ServeLimits: ParsableArguments {
             (Limits.maxBodiesSize, maxBodiesSize),
             (Limits.maxAnswersSize, maxAnswersSize),
             (Limits.maxGroupsPerStream, maxGroupsPerStream),
+            (Limits.maxPatterns, maxPatterns),
             (Limits.maxPatternsPerStream, maxPatternsPerStream),
             (Limits.maxLast, maxLast),
             (Limits.maxSubscriptionsPerSocket, maxSubscriptionsPerSocket),
