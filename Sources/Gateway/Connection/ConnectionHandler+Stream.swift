@@ -85,7 +85,8 @@ extension ConnectionHandler {
 
     func endStream() {
         wire.detach()
-        if subscriber != nil, let mark, services.requestLog.hasRequests {
+        // A poll that nobody waits for any more is a request that was given up: that has been said.
+        if let subscriber, !(subscriber is LongPoll), let mark, services.requestLog.hasRequests {
             services.requestLog.streamEnded(subject(nil, mark))
         }
         mark = nil

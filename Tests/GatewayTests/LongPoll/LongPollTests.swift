@@ -58,7 +58,9 @@ struct LongPollTests {
         try await TestServer.run { server in
             try await server.publish("1")
             try await server.publish("x", to: "other")
-            for query in ["wait=50ms", "wait=0s", "since=latest&wait=1ms", "after=\(server.id(1))&wait=50ms"] {
+            for query in [
+                "wait=50ms", "w%61it=50ms", "wait=0s", "since=latest&wait=1ms", "after=\(server.id(1))&wait=50ms",
+            ] {
                 let none = try await Self.poll(server, query)
                 #expect(none.messages.isEmpty && !none.has_more && none.reset == nil)
                 #expect(none.position == server.id(2))
