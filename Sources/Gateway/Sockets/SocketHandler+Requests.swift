@@ -76,8 +76,8 @@ extension SocketHandler {
                 "The subscription has no \"name\": its messages come without, but its end needs it."
             )
         }
-        if fields.presence { throw .notImplemented("Presence on a WebSocket") }
         try checkCount(of: topics)
+        if fields.presence { try TopicSelection.checkPresence(isGroupNamed: topics.contains { $0.group != nil }) }
         let given = [("since", fields.since), ("last", fields.last), ("last_event_id", fields.lastEventID)]
         let start = try Subscriber.Request.start(
             lastEventID: nil,
@@ -91,7 +91,7 @@ extension SocketHandler {
         origin.since = now
         var grant = StreamGrant(groups: topics.compactMap(\.group).sorted())
         grant.patterns = topics.sorted().compactMap(\.pattern)
-        let request = Subscriber.Request(
+        var request = Subscriber.Request(
             feedKey: Feed.Key(topics: topics.sorted(), style: .socket),
             start: start,
             requested: start.requested,
@@ -99,6 +99,7 @@ extension SocketHandler {
             grant: grant,
             origin: origin
         )
+        request.showsPresence = fields.presence
         return (name, request)
     }
 

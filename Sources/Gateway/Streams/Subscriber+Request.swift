@@ -13,6 +13,8 @@ extension Subscriber {
         /// What it may follow, and how long.
         let grant: StreamGrant
         var origin = StreamOrigin()
+        /// Whether it is told who follows its groups.
+        var showsPresence = false
     }
 }
 
@@ -49,6 +51,8 @@ extension Subscriber.Request {
             )
             grant.patterns = selection.patterns
             self.grant = grant
+            showsPresence = try Self.flag("presence", fields)
+            if showsPresence { try selection.checkPresence() }
         }
         let lastEventID = request.head.headers.first(name: "last-event-id").map { String($0.trimmed) }
         let isAll = self.grant.beginsWithAll
@@ -65,7 +69,8 @@ extension Subscriber.Request {
             topics: TopicSelection.topics(self.grant.groups, self.grant.patterns),
             style: framing == .webSocket ? .socket : StreamStyle(format: format, framing: framing)
         )
-        origin = StreamOrigin(user: grant.map(\.user) ?? request.principal.token?.user, since: now)
+        let token = grant == nil ? request.principal.token : nil
+        origin = StreamOrigin(user: grant.map(\.user) ?? token?.user, info: token?.info, since: now)
     }
 
     /// Whether the client likes NDJSON better than server-sent events.
@@ -75,7 +80,7 @@ extension Subscriber.Request {
     }
 
     private static func payload(_ fields: [(name: String, value: String)]) throws(Problem) -> StreamGrant.Payload {
-        let isTraced = try Self.isTraced(fields)
+        let isTraced = try Self.flag("trace", fields)
         switch fields.last(where: { $0.name == "envelope" })?.value {
         case nil, "none":
             guard !isTraced else {
@@ -91,12 +96,12 @@ extension Subscriber.Request {
         }
     }
 
-    private static func isTraced(_ fields: [(name: String, value: String)]) throws(Problem) -> Bool {
-        switch fields.last(where: { $0.name == "trace" })?.value {
+    private static func flag(_ name: String, _ fields: [(name: String, value: String)]) throws(Problem) -> Bool {
+        switch fields.last(where: { $0.name == name })?.value {
         case nil, "false": return false
         case "true": return true
         case .some(let value):
-            throw Problem(.badRequest, "trace=\(value.quotedForPeople) is neither true nor false.")
+            throw Problem(.badRequest, "\(name)=\(value.quotedForPeople) is neither true nor false.")
         }
     }
 
