@@ -89,6 +89,7 @@ public final class Gateway: Service {
         self.keys = Mutex(keys)
         shared = Shard.SharedState(
             counters: counters,
+            presence: LocalPresence(delay: configuration.presenceDelay),
             bodies: MemoryBudget(limit: configuration.maximumBodiesBytes),
             answers: LargeAnswers(limit: configuration.maximumAnswerBytes),
             patterns: FollowedPatterns(limit: configuration.maximumPatterns),
@@ -100,6 +101,7 @@ public final class Gateway: Service {
         MessageRoutes(log: log, answers: shared.answers, limits: configuration.limits(log, streams))
             .register(in: router)
         GroupRoutes(log: log, subscribers: shared.subscribers).register(in: router)
+        PresenceRoutes(presence: shared.presence).register(in: router)
         for stream in streams { router.resource(RouterPath(stream.path), onLoop: [.get, .head], [:]) }
         metrics = GatewayMetrics(log: log, shared: shared, configuration: configuration)
         MetricsRoutes(metrics: metrics, sessions: administrators).register(in: router)

@@ -257,6 +257,14 @@ extension GatewayConfiguration {
             of: defaults,
             "Clients come back after about so long, drawn at random around it"
         )
+        /// Of ``GatewayConfiguration/presenceDelay``.
+        public static let presenceDelay = Setting(
+            "presence-delay",
+            \.presenceDelay,
+            from: 0,
+            of: defaults,
+            "How long after its last connection a user counts as present"
+        )
         /// Of ``GatewayConfiguration/grace``.
         public static let grace = Setting(
             "grace",
@@ -285,7 +293,8 @@ extension GatewayConfiguration {
             maxGroupsPerStream, maxPatterns, maxPatternsPerStream, maxLast, maxSubscriptionsPerSocket,
             maxPatternsPerSocket, maxUnansweredPublishes,
             recentMessagesSize, inboxSize, connectionBufferSize, maxPinnedSize,
-            headTimeout, bodyTimeout, minBodyRate, idleTimeout, stallTimeout, heartbeat, retry, grace, eventLoops,
+            headTimeout, bodyTimeout, minBodyRate, idleTimeout, stallTimeout, heartbeat, retry, presenceDelay, grace,
+            eventLoops,
         ]
     }
 }

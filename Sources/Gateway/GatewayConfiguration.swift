@@ -94,6 +94,9 @@ public struct GatewayConfiguration: Sendable {
     public var retry = Duration.seconds(3)
     /// A client that acknowledges, but has read nothing for so long, is closed.
     public var stallTimeout = Duration.seconds(600)
+    /// How long after the end of its last connection a user leaves a group, so that a page which is loaded again is neither a
+    /// leave nor a join.
+    public var presenceDelay = Duration.seconds(5)
     /// How long streams and requests may take to end when the server stops.
     public var grace = Duration.seconds(5)
 

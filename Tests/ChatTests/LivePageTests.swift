@@ -45,6 +45,16 @@ import Testing
         }
     }
 
+    @Test func `who looks on is told who follows a group, and is none of them`() async throws {
+        try await ChatServer.run { server in
+            let admin = try await server.administrator()
+            let events = try await admin.events(Self.stream + "?group=news&match=o*&presence=true") {
+                $0.name == "stream-presence"
+            }
+            #expect(events.last?.data == #"{"group":"news","count":0,"users":[],"more":false}"#)
+        }
+    }
+
     @Test func `what cannot be followed is refused with a sentence`() async throws {
         try await ChatServer.run { server in
             let admin = try await server.administrator()
@@ -53,7 +63,6 @@ import Testing
                 ("", 400, "Name the groups"), ("group=a%20b", 400, "a b"), ("match=%5Bx", 400, "[x"),
                 (many, 400, "101"),
                 ((0..<11).map { "match=g\($0)*" }.joined(separator: "&"), 400, "11 patterns"),
-                ("group=a&presence=true", 501, "Presence"),
             ] {
                 let answer = try await admin.get(Self.stream + "?" + query)
                 #expect(answer.status == status && answer.body.contains(word), "\(query) \(answer.body)")

@@ -84,14 +84,10 @@ extension AdminPages {
                         message: topics.refusal ?? "Name the groups to follow: ?group=NAME&match=PATTERN."
                     )
                 }
-                guard fields["presence"] != "true" else {
-                    throw HTTPError(
-                        .notImplemented,
-                        message: "Presence is not available in this version. Follow without it."
-                    )
-                }
                 var grant = StreamGrant(groups: topics.groups, payload: .composed(tail))
                 grant.patterns = topics.patterns
+                // Whoever looks on is not one of them.
+                (grant.showsPresence, grant.isPresent) = (fields["presence"] == "true", false)
                 return try await self.grant(request, administrator, grant)
             },
         ]

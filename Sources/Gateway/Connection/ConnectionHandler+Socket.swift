@@ -31,6 +31,7 @@ extension ConnectionHandler {
         let rejection = excess ?? (place.isFree ? hasPatterns ? nil : .connections : .user)
         let origin = StreamOrigin(
             user: request.principal.token?.user,
+            info: request.principal.token?.info,
             client: shared.strangers.proxies.client(request.head.headers, peer: arrival.peer),
             since: services.shard.settings.wallClock()
         )
@@ -98,12 +99,14 @@ extension Subscriber.Request {
     fileprivate var withoutEnd: Subscriber.Request {
         var grant = grant
         (grant.expiresAt, grant.end) = (nil, nil)
-        return Subscriber.Request(
+        var request = Subscriber.Request(
             feedKey: feedKey,
             start: start,
             requested: requested,
             grant: grant,
             origin: origin
         )
+        request.showsPresence = showsPresence
+        return request
     }
 }

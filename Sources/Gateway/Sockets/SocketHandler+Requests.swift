@@ -124,8 +124,8 @@ extension SocketHandler {
                 "The subscription has no \"name\": its messages come without, but its end needs it."
             )
         }
-        if fields.presence { throw .notImplemented("Presence on a WebSocket") }
         try checkCount(of: topics)
+        if fields.presence { try TopicSelection.checkPresence(isGroupNamed: topics.contains { $0.group != nil }) }
         let given = [("since", fields.since), ("last", fields.last), ("last_event_id", fields.lastEventID)]
         let start = try Subscriber.Request.start(
             lastEventID: nil,
@@ -147,6 +147,7 @@ extension SocketHandler {
             grant: grant,
             origin: origin
         )
+        request.showsPresence = fields.presence
         guard request.takePatterns(shard.shared.patterns) else { throw shard.shared.patterns.isFull }
         return Asked(name: name, request: request, topics: SocketTopics.Asked(topics), ref: ref)
     }

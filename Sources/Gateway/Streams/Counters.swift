@@ -20,6 +20,8 @@ public final class Counters: Sendable {
     public let socketFaults = Atomic<Int>(0)
     /// Requests of WebSockets that were refused.
     public let refusedSocketRequests = Atomic<Int>(0)
+    /// Events of presence written to streams, counted for each stream.
+    public let presenceEvents = Atomic<Int>(0)
     /// Messages written to streams, counted for each stream.
     public let deliveries = Atomic<Int>(0)
     /// Bytes of messages written to streams.

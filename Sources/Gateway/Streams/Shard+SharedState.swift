@@ -1,8 +1,11 @@
+import Broker
+
 extension Shard {
     /// What the gateway's shards have in common.
     struct SharedState: Sendable {
         let counters: Counters
         let subscribers = SubscriberCounts()
+        var presence: any PresenceRegistry = LocalPresence()
         let outside = OutsideWork()
         let lags = LoopLags()
         let logQuota = RequestLog.Quota()

@@ -41,6 +41,7 @@ final class Shard {
     /// Streams that want to go on.
     var waiting: [Subscriber] = []
     let pages: PageReads
+    let presence: ShardPresence
     var pieces: RecentPieces
     var looking: Looking
     /// Emptied arrays for the topics of later deliveries, so that one which is silent holds none.
@@ -58,6 +59,7 @@ final class Shard {
         position = log.frontier.sequence
         drained = position
         pages = PageReads(store: log.store, eventLoop: eventLoop, shared: shared, logger: logger)
+        presence = ShardPresence(eventLoop: eventLoop, shared: shared)
         pieces = RecentPieces(maximumBytes: settings.recentBytes)
         looking = Looking(settings, start: now)
         let this = NIOLoopBound(self, eventLoop: eventLoop)
@@ -93,6 +95,7 @@ final class Shard {
         for stream in allStreams { stream.close() }
         for socket in sockets.all { socket.close() }
         inbox.stop()
+        presence.stop()
     }
 
     // MARK: Joining and leaving
@@ -105,7 +108,10 @@ final class Shard {
         stream.joined(feed, number: nextNumber())
         streams[stream.number] = stream
         counters.streams.add(1)
-        if stream.isListener { shared.subscribers.add(feed.key.topics) }
+        if stream.isListener {
+            shared.subscribers.add(feed.key.topics)
+            presence.joined(stream)
+        }
 
         let lacking = feed.key.topics.filter { topics[$0]?.feeds.count == 1 && feed.streams == 1 }
         log.join(inbox, topics: lacking) { frontier in
@@ -140,7 +146,10 @@ final class Shard {
         stream.left()
         pages.leave(stream)
         counters.streams.add(-1)
-        if stream.isListener { shared.subscribers.remove(feed.key.topics) }
+        if stream.isListener {
+            shared.subscribers.remove(feed.key.topics)
+            presence.left(stream)
+        }
         feed.removeLive(stream)
         feed.streams -= 1
         guard feed.streams == 0 else { return }

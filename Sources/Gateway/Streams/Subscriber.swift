@@ -63,6 +63,7 @@ class Subscriber {
 
     final func writabilityChanged(_ isWritable: Bool) {
         self.isWritable = isWritable
+        if isWritable { showPresence() }
         if isWritable, cursor.phase == .catchingUp { shard.proceed(self) }
     }
 
@@ -199,6 +200,21 @@ class Subscriber {
         guard let feed, liveIndex == nil else { return }
         feed.addLive(self)
         shard.counters.liveStreams.add(1)
+        showPresence()
+    }
+
+    /// Nothing of it is caught up with: whoever goes on from elsewhere is told anew.
+    private func showPresence() {
+        if request.showsPresence, liveIndex != nil { shard.presence.showState(to: self) }
+    }
+
+    /// Writes what is only for those who are live, where the socket takes it.
+    ///
+    /// - Returns: Whether it was written.
+    final func writeLive(_ frame: (any SubscriberConnection) -> ByteBuffer) -> Bool {
+        guard isOpen, liveIndex != nil, isWritable, let connection else { return false }
+        write(frame(connection))
+        return true
     }
 
     private func open(resumed: Bool, reset: StreamPreamble.ResetReason?, oldest: MessageID?) {

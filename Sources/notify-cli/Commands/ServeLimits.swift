@@ -105,6 +105,9 @@ struct ServeLimits: ParsableArguments {
     @Option(parsing: .unconditional, help: .setting(Limits.retry))
     var retry: String?
 
+    @Option(parsing: .unconditional, help: .setting(Limits.presenceDelay))
+    var presenceDelay: String?
+
     @Option(parsing: .unconditional, help: .setting(Limits.grace))
     var grace: String?
 
@@ -150,6 +153,7 @@ struct ServeLimits: ParsableArguments {
             (Limits.stallTimeout, stallTimeout),
             (Limits.heartbeat, heartbeat),
             (Limits.retry, retry),
+            (Limits.presenceDelay, presenceDelay),
             (Limits.grace, grace),
             (Limits.eventLoops, eventLoops),
         ]
