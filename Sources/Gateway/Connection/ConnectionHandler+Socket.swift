@@ -6,11 +6,15 @@ import NIOHTTP1
 /// Connections that become WebSockets.
 extension ConnectionHandler {
     /// `GET /socket`, or the address of a stream: then that is the socket's first subscription.
-    func openSocket(_ request: IncomingRequest, _ context: ChannelHandlerContext) {
-        let handshake: SocketHandshake
+    ///
+    /// - Parameter grant: What an application does with its own.
+    func openSocket(_ request: IncomingRequest, _ context: ChannelHandlerContext, _ grant: SocketGrant? = nil) {
+        var handshake: SocketHandshake
         var stream: Subscriber.Request?
         do throws(Problem) {
-            if case .socket = request.route {
+            if grant != nil {
+                // The query is the application's.
+            } else if case .socket = request.route {
                 try QueryParameters.none.check(try request.target.fields())
             } else {
                 let asked = try Subscriber.Request(
@@ -29,7 +33,7 @@ extension ConnectionHandler {
         let place = shared.strangers.streamSeat(for: request.principal)
         let isOverLimit = loop.isEnding || !place.isFree
         let origin = StreamOrigin(
-            user: request.principal.token?.user,
+            user: grant?.user ?? request.principal.token?.user,
             client: shared.strangers.proxies.client(request.head.headers, peer: arrival.peer),
             since: services.shard.settings.wallClock()
         )
@@ -42,6 +46,10 @@ extension ConnectionHandler {
             wire: wire,
             transport: arrival.isSecure ? .webSocketTLS : .webSocket
         )
+        if let grant {
+            handshake.offersSubprotocol = false
+            socket.session = SocketSession(grant, request, logger: services.logger)
+        }
         let mark = mark ?? RequestMark(id: services.makeID(), began: .now())
         var head = handshake.head(date: services.heads.date)
         head.add(mark.id)
@@ -58,8 +66,18 @@ extension ConnectionHandler {
             stream.origin = origin
             socket.begin("", stream)
         }
+        socket.session?.begin(on: socket)
         // A read that was held while the request was answered.
         socket.context?.read()
+    }
+
+    /// An application has answered; the connection may be gone meanwhile.
+    func open(_ request: IncomingRequest, _ grant: Result<SocketGrant, Problem>) {
+        guard loop.beingAnswered != nil, let context else { return }
+        switch grant {
+        case .success(let grant): openSocket(request, context, grant)
+        case .failure(let problem): respond(problem.answer)
+        }
     }
 
     /// The connection speaks another protocol from now on: what read requests leaves.

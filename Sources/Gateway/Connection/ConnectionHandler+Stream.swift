@@ -83,6 +83,7 @@ extension ConnectionHandler {
 
     func endStream() {
         wire.detach()
+        endStreamed()
         if subscriber != nil, let mark, services.requestLog.hasRequests {
             services.requestLog.streamEnded(subject(nil, mark))
         }

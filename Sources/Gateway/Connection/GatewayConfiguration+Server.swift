@@ -10,7 +10,8 @@ extension MessageLog {
 extension GatewayConfiguration {
     func limits(
         _ log: MessageLog,
-        _ streams: [StreamRoute]
+        _ streams: [StreamRoute],
+        _ sockets: [SocketRoute]
     ) -> GatewayLimits {
         let messageBytes = log.configuration.maximumMessageSize
         return GatewayLimits(
@@ -33,7 +34,8 @@ extension GatewayConfiguration {
             last: maximumLast,
             subscriptionsPerSocket: maximumSubscriptionsPerSocket,
             unansweredPublishes: maximumUnansweredPublishes,
-            streams: Dictionary(streams.map { (LoopRoute.key(ofPath: $0.path), $0) }) { first, _ in first }
+            streams: Dictionary(streams.map { (LoopRoute.key(ofPath: $0.path), $0) }) { first, _ in first },
+            sockets: Dictionary(sockets.map { (LoopRoute.key(ofPath: $0.path), $0) }) { first, _ in first }
         )
     }
 

@@ -25,6 +25,8 @@ final class SocketHandler: ChannelDuplexHandler {
     private var sender: Wire { wire }
     private var frames: FrameProtocol
     var subscriptions: [String: SocketSubscription] = [:]
+    /// Takes the messages, on an application's path; nil where clients subscribe and publish.
+    var session: SocketSession?
     /// Frames of answers that go out together.
     private var answers = ByteBuffer()
     private var isFlushScheduled = false
@@ -86,7 +88,8 @@ final class SocketHandler: ChannelDuplexHandler {
         isWritable = context.channel.isWritable
         number = shard.insert(self)
         shard.counters.transports.add(1, transport)
-        guard let token = principal.token else { return }
+        // An application's session ends by what the application says.
+        guard session == nil, let token = principal.token else { return }
         tokenEnd = TokenEnd(of: token, on: shard) { [weak self] in
             self?.close(.policyViolation, "the token has ended")
         }
@@ -115,6 +118,7 @@ final class SocketHandler: ChannelDuplexHandler {
     }
 
     private func endSubscriptions() {
+        session?.socketEnded()
         let ended = subscriptions
         subscriptions = [:]
         for subscription in ended.values { subscription.end() }
@@ -164,7 +168,8 @@ final class SocketHandler: ChannelDuplexHandler {
     }
 
     var mayRead: Bool {
-        hasEnded || (isWritable && !isParsing && unanswered < services.limits.unansweredPublishes)
+        if let session, !session.takesMessages { return hasEnded }
+        return hasEnded || (isWritable && !isParsing && unanswered < services.limits.unansweredPublishes)
     }
 
     /// Takes what has come, as far as it may.
@@ -175,7 +180,7 @@ final class SocketHandler: ChannelDuplexHandler {
         while !hasLeft, mayRead, let action = frames.next() { perform(action) }
         isProceeding = false
         guard !hasLeft else { return }
-        guard memory.hold(frames.heldBytes) else { return comeBackLater() }
+        guard memory.hold(frames.heldBytes + (session?.heldBytes ?? 0)) else { return comeBackLater() }
         pace.note(heldBytes: frames.heldBytes, messages: frames.messages)
         flush()
         if isReadHeld, mayRead {
@@ -197,6 +202,7 @@ final class SocketHandler: ChannelDuplexHandler {
     func channelWritabilityChanged(context: ChannelHandlerContext) {
         isWritable = context.channel.isWritable
         for subscription in Array(subscriptions.values) { subscription.writabilityChanged(isWritable) }
+        session?.writabilityChanged(isWritable)
         if isWritable { proceed() }
         context.fireChannelWritabilityChanged()
     }

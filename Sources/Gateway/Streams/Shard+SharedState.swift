@@ -4,6 +4,8 @@ extension Shard {
         let counters: Counters
         let subscribers = SubscriberCounts()
         let outside = OutsideWork()
+        /// Tells streamed responses that the server stops.
+        let ending = ServerEnding()
         let lags = LoopLags()
         let logQuota = RequestLog.Quota()
         /// The bodies of all requests.

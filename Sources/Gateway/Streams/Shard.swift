@@ -28,6 +28,9 @@ final class Shard {
     /// WebSockets, whatever they follow.
     var sockets = StreamSlices<SocketHandler>()
     var nextSocket = 0
+    /// Bodies that routes make while they are sent.
+    var responses = StreamSlices<StreamedResponse>()
+    var nextResponse = 0
     private var nextStream = 0
     private var feeds: [Feed.Key: Feed] = [:]
     private var topics = FollowedTopics()
@@ -92,6 +95,7 @@ final class Shard {
         observation?.cancel()
         for stream in allStreams { stream.close() }
         for socket in sockets.all { socket.close() }
+        for response in responses.all { response.close() }
         inbox.stop()
     }
 
