@@ -6,7 +6,7 @@
 ARGS ?=
 # docs/decisions/0009-no-exclusivity-checks-in-production.md
 RELEASE_FLAGS ?= -Xswiftc -enforce-exclusivity=unchecked
-SWIFT_FILES := Sources Tests Package.swift
+SWIFT_FILES := Sources Tests examples Package.swift
 VENV := .venv
 VENV_OPENAPI := .venv-openapi
 VENV_METRICS := .venv-metrics

@@ -47,6 +47,7 @@ let package = Package(
             name: "Broker",
             dependencies: [
                 .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "NIOFoundationCompat", package: "swift-nio"),
                 .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "HeapModule", package: "swift-collections"),
@@ -131,6 +132,22 @@ let package = Package(
             ],
             swiftSettings: settings
         ),
+        // The programs of docs/embedding.md.
+        .executableTarget(
+            name: "examples",
+            dependencies: [
+                "Broker",
+                "Gateway",
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+            ],
+            path: "examples",
+            swiftSettings: settings
+        ),
         .testTarget(
             name: "BrokerTests",
             dependencies: [
@@ -149,6 +166,7 @@ let package = Package(
                 "Broker",
                 "Gateway",
                 "NotifyClient",
+                "examples",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "Logging", package: "swift-log"),

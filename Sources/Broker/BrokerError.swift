@@ -7,6 +7,7 @@ public struct BrokerError: Error, Sendable, CustomStringConvertible {
         private enum Value: String {
             case invalidName, invalidEvent, invalidData, invalidID, messageTooLarge, channelFull, closed
             case storeUnavailable, storeUnusable, overloaded, invalidTTL, invalidIdempotencyKey, idempotencyKeyReused
+            case wouldBlock
         }
 
         private let value: Value
@@ -37,6 +38,9 @@ public struct BrokerError: Error, Sendable, CustomStringConvertible {
         public static let storeUnusable = Code(value: .storeUnusable)
         /// More publishes wait than the bound allows. Trying again later works.
         public static let overloaded = Code(value: .overloaded)
+
+        /// A call that waits, on a thread that must not: an event loop's, or a task's.
+        public static let wouldBlock = Code(value: .wouldBlock)
 
         public var description: String { value.rawValue }
     }

@@ -31,6 +31,7 @@ public final class Gateway: Service {
     private let readiness: Readiness
     private let openStreams: OpenStreams
     private let streams: [StreamRoute]
+    private let sockets: [SocketRoute]
     private let terms: AccessTerms
     private let keys: Mutex<AccessKeys?>
     private let onStart: @Sendable (Int) async -> Void
@@ -48,6 +49,7 @@ public final class Gateway: Service {
     /// - Parameters:
     ///   - router: Further routes; the gateway adds its own.
     ///   - streams: Event streams on further paths.
+    ///   - sockets: WebSockets on further paths.
     ///   - reserved: Groups that the public routes refuse: they can be had through `streams` only.
     ///   - counters: What the gateway counts into; one of its own by default.
     ///   - openStreams: What shows the gateway's streams; one of its own by default.
@@ -61,6 +63,7 @@ public final class Gateway: Service {
         configuration: GatewayConfiguration = GatewayConfiguration(),
         router: Router<GatewayContext> = Router(context: GatewayContext.self),
         streams: [StreamRoute] = [],
+        sockets: [SocketRoute] = [],
         reserved: Set<GroupName> = [],
         counters: Counters = Counters(),
         openStreams: OpenStreams = OpenStreams(),
@@ -76,7 +79,7 @@ public final class Gateway: Service {
         self.logger = logger
         self.onStart = onStart
         self.socket = socket
-        self.streams = streams
+        (self.streams, self.sockets) = (streams, sockets)
         self.openStreams = openStreams
         certificates = try configuration.tls.map { files throws(GatewayError) in try Certificates(files, logger) }
         terms = AccessTerms(
@@ -98,11 +101,12 @@ public final class Gateway: Service {
         router.add(middleware: ProblemMiddleware())
         readiness = Readiness(log: log, outside: shared.outside)
         HealthRoutes.register(in: router, readiness: readiness)
-        MessageRoutes(log: log, answers: shared.answers, limits: configuration.limits(log, streams))
+        MessageRoutes(log: log, answers: shared.answers, limits: configuration.limits(log, streams, sockets))
             .register(in: router)
         GroupRoutes(log: log, subscribers: shared.subscribers).register(in: router)
         PresenceRoutes(presence: shared.presence).register(in: router)
         for stream in streams { router.resource(RouterPath(stream.path), onLoop: [.get, .head], [:]) }
+        for socket in sockets { router.resource(RouterPath(socket.path), onLoop: [.get], [:]) }
         metrics = GatewayMetrics(log: log, shared: shared, configuration: configuration)
         MetricsRoutes(metrics: metrics, sessions: administrators).register(in: router)
         ConnectionRoutes(streams: openStreams, sessions: administrators).register(in: router)
@@ -135,6 +139,7 @@ public final class Gateway: Service {
             log: log,
             shared: shared,
             streams: streams,
+            sockets: sockets,
             terms: terms,
             keys: keys,
             readiness: readiness,

@@ -14,7 +14,8 @@ struct PageRoutes {
 
     func add(_ path: RouterPath, get: PageHandler? = nil, post: PageHandler? = nil) {
         let isAdmin = "\(path)/".hasPrefix("/admin/")
-        var handlers: [HTTPRequest.Method: PageHandler] = [:]
+        var handlers: [HTTPRequest.Method: @Sendable (Request, GatewayContext) async throws -> any ResponseGenerator] =
+            [:]
         for (method, handler) in [(HTTPRequest.Method.get, get), (.post, post)] {
             guard let handler else { continue }
             handlers[method] = { [templates] request, context in

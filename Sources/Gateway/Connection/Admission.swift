@@ -27,7 +27,7 @@ struct Admission {
             do throws(Problem) { principal = try self.principal(of: &head, arrival) } catch { refusal = error }
         }
         let target = RequestTarget(head.uri)
-        let route = LoopRoute(head.method, target.path, query: target.query, limits.streams)
+        let route = LoopRoute(head.method, target.path, query: target.query, limits.streams, limits.sockets)
         let bodyKind: PublishRequest.BodyKind? = if case .publish = route { .init(head) } else { nil }
         let request = IncomingRequest(
             head: head,
@@ -71,7 +71,7 @@ struct Admission {
                     maximumLineBytes: limits.bodyBytes,
                     access: request.access
                 )
-            case .stream?, .streamOfGroups?, .poll?, .granted?, .socket?, .wholeServer?, nil: break
+            case .stream?, .streamOfGroups?, .poll?, .granted?, .socket?, .accepted?, .wholeServer?, nil: break
             }
             // The router would pass over the empty part: '/groups//events' would be the group 'events'.
             if target.path.utf8.starts(with: "/groups//".utf8) {
@@ -179,7 +179,7 @@ struct Admission {
         switch route {
         case .publish?: kind == .text ? limits.messageBytes : limits.bodyBytes
         case .publishBatch?: limits.batchBytes
-        case .stream?, .streamOfGroups?, .poll?, .granted?, .socket?, .wholeServer?: 64 << 10
+        case .stream?, .streamOfGroups?, .poll?, .granted?, .socket?, .accepted?, .wholeServer?: 64 << 10
         // Forms of applications. No other request to the router has a body that somebody reads.
         case nil: method == .POST ? limits.bodyBytes : 64 << 10
         }

@@ -40,6 +40,39 @@ struct AnswerHeads {
         on wire: Wire,
         keepsAlive: Bool
     ) -> ResponseHead {
+        let isBodiless = request.method == .HEAD && answer.body.readableBytes == 0
+        return head(of: answer, body: isBodiless ? .none : .known, to: request, id, on: wire, keepsAlive: keepsAlive)
+    }
+
+    /// The head of a response whose body is made while it is sent.
+    func head(
+        of response: StreamedHead,
+        to request: HTTPRequestHead,
+        _ id: RequestID,
+        on wire: Wire,
+        framing: Framing,
+        keepsAlive: Bool
+    ) -> ResponseHead {
+        let answer = Answer(status: response.status, headers: response.headers, isForPrograms: false)
+        return head(of: answer, body: .parts(framing), to: request, id, on: wire, keepsAlive: keepsAlive)
+    }
+
+    private enum Body {
+        /// The answer's.
+        case known
+        case none
+        /// It comes later.
+        case parts(Framing)
+    }
+
+    private func head(
+        of answer: Answer,
+        body: Body,
+        to request: HTTPRequestHead,
+        _ id: RequestID,
+        on wire: Wire,
+        keepsAlive: Bool
+    ) -> ResponseHead {
         var head = ResponseHead(answer.status, for: wire.version, bodyBytes: answer.body.readableBytes)
         var (hasLength, hasCacheRule, hasTypeRule) = (false, false, false)
         for field in answer.headers {
@@ -59,10 +92,11 @@ struct AnswerHeads {
             if !hasCacheRule { head.add("Cache-Control", "no-store") }
             if !hasTypeRule { head.add("X-Content-Type-Options", "nosniff") }
         }
-        if !hasLength, answer.status != .noContent, answer.status != .notModified,
-            !(request.method == .HEAD && answer.body.readableBytes == 0)
-        {
+        switch body {
+        case .known where !hasLength && answer.status != .noContent && answer.status != .notModified:
             head.add("Content-Length", "\(answer.body.readableBytes)")
+        case .parts(let framing): wire.addFraming(framing, to: &head)
+        case .known, .none: break
         }
         head.add("Date", date)
         head.add(id)

@@ -21,6 +21,14 @@ extension ConnectionHandler {
             }
         case .socket:
             openSocket(request, context)
+        case .accepted:
+            let this = NIOLoopBound((handler: self, request: request), eventLoop: context.eventLoop)
+            reading = services.router.accept(request, context.channel) { grant in
+                this.eventLoop.execute {
+                    this.value.handler.reading = nil
+                    this.value.handler.open(this.value.request, grant)
+                }
+            }
         case .granted:
             let this = NIOLoopBound((handler: self, request: request), eventLoop: context.eventLoop)
             reading = services.router.grant(request, context.channel) { grant in
@@ -53,12 +61,10 @@ extension ConnectionHandler {
     private func route(_ request: IncomingRequest, _ context: ChannelHandlerContext) {
         let this = NIOLoopBound(self, eventLoop: context.eventLoop)
         let isTrusted = services.admission.isFromTrustedPage(request, arrival)
-        let work = services.router.route(request, context.channel, isFromTrustedPage: isTrusted) { answer in
-            this.eventLoop.execute {
-                this.value.reading = nil
-                this.value.respond(answer)
-            }
+        let work = services.router.route(request, context.channel, isFromTrustedPage: isTrusted) { response in
+            this.eventLoop.execute { this.value.take(response) }
         }
+        routing = work
         // Others change something, and are finished in any case.
         if [.GET, .HEAD].contains(request.head.method) { reading = work }
     }
@@ -181,6 +187,20 @@ extension ConnectionHandler {
         if let held = answer.held { written?.futureResult.whenComplete { _ in withExtendedLifetime(held) {} } }
         if ending == .lingers { drainInput() }
         sender.write(&head, body, context, written)
+        conclude(ending, stops: stops, written, context)
+    }
+
+    /// A response is written: goes on, or ends the connection.
+    ///
+    /// - Parameters:
+    ///   - stops: Whether a client of HTTP/2 is told to stop sending.
+    ///   - written: Kept when the client has taken it; there unless the connection goes on.
+    func conclude(
+        _ ending: RequestLoop.Ending,
+        stops: Bool,
+        _ written: EventLoopPromise<Void>?,
+        _ context: ChannelHandlerContext
+    ) {
         let isFull = ending == .goesOn && wire.waitingBytes(context) > Self.unreadBytes
         loop.answered(ending, isFull: isFull, now: .now())
         self.mark = nil
@@ -219,7 +239,7 @@ extension ConnectionHandler {
     }
 
     /// Reads and drops the rest of the client's input.
-    private func drainInput() {
+    func drainInput() {
         guard let bottom, let context else { return }
         let drain = InputDrain(maximumBytes: RequestLoop.lingerBytes)
         try? context.pipeline.syncOperations.addHandler(drain, position: .before(bottom))

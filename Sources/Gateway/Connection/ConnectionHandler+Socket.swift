@@ -6,11 +6,15 @@ import NIOHTTP1
 /// Connections that become WebSockets.
 extension ConnectionHandler {
     /// `GET /socket`, or the address of a stream: then that is the socket's first subscription.
-    func openSocket(_ request: IncomingRequest, _ context: ChannelHandlerContext) {
-        let handshake: SocketHandshake
+    ///
+    /// - Parameter grant: What an application does with its own.
+    func openSocket(_ request: IncomingRequest, _ context: ChannelHandlerContext, _ grant: SocketGrant? = nil) {
+        var handshake: SocketHandshake
         var stream: Subscriber.Request?
         do throws(Problem) {
-            if case .socket = request.route {
+            if grant != nil {
+                // The query is the application's.
+            } else if case .socket = request.route {
                 try QueryParameters.none.check(try request.target.fields())
             } else {
                 let asked = try Subscriber.Request(
@@ -30,8 +34,8 @@ extension ConnectionHandler {
         let hasPatterns = stream?.takePatterns(shared.patterns) ?? true
         let rejection = excess ?? (place.isFree ? hasPatterns ? nil : .connections : .user)
         let origin = StreamOrigin(
-            user: request.principal.token?.user,
-            info: request.principal.token?.info,
+            user: grant?.user ?? request.principal.token?.user,
+            info: grant == nil ? request.principal.token?.info : nil,
             client: shared.strangers.proxies.client(request.head.headers, peer: arrival.peer),
             since: services.shard.settings.wallClock()
         )
@@ -44,6 +48,10 @@ extension ConnectionHandler {
             wire: wire,
             transport: arrival.isSecure ? .webSocketTLS : .webSocket
         )
+        if let grant {
+            handshake.offersSubprotocol = false
+            socket.session = SocketSession(grant, request, logger: services.logger)
+        }
         let mark = mark ?? RequestMark(id: services.makeID(), began: .now())
         var head = handshake.head(date: services.heads.date)
         head.add(mark.id)
@@ -64,8 +72,18 @@ extension ConnectionHandler {
             stream.origin = origin
             socket.begin("", stream)
         }
+        socket.session?.begin(on: socket)
         // A read that was held while the request was answered.
         socket.context?.read()
+    }
+
+    /// An application has answered; the connection may be gone meanwhile.
+    func open(_ request: IncomingRequest, _ grant: Result<SocketGrant, Problem>) {
+        guard loop.beingAnswered != nil, let context else { return }
+        switch grant {
+        case .success(let grant): openSocket(request, context, grant)
+        case .failure(let problem): respond(problem.answer)
+        }
     }
 
     /// The connection speaks another protocol from now on: what read requests leaves.

@@ -85,6 +85,7 @@ extension ConnectionHandler {
 
     func endStream() {
         wire.detach()
+        endStreamed()
         // A poll that nobody waits for any more is a request that was given up: that has been said.
         if let subscriber, !(subscriber is LongPoll), let mark, services.requestLog.hasRequests {
             services.requestLog.streamEnded(subject(nil, mark))

@@ -29,6 +29,10 @@ final class ConnectionHandler: ChannelDuplexHandler, RemovableChannelHandler, Op
     var streamSeat: Seat?
     /// The task of a request that only reads, or asks for a stream.
     var reading: Task<Void, Never>?
+    /// The task of a request that the router has, whatever it does.
+    var routing: Task<Void, Never>?
+    /// While a route makes the body of a response.
+    var streamed: StreamedResponse?
     let arrival: Arrival
     /// The request that is being answered, or the stream.
     var mark: RequestMark?
@@ -66,7 +70,7 @@ final class ConnectionHandler: ChannelDuplexHandler, RemovableChannelHandler, Op
 
     func channelInactive(context: ChannelHandlerContext) {
         // A poll is a request that waits; a stream was answered when it began.
-        if let mark, subscriber == nil || subscriber is LongPoll {
+        if let mark, streamed == nil, subscriber == nil || subscriber is LongPoll {
             mark.span?.abandon()
             if services.requestLog.hasRequests { services.requestLog.abandoned(subject(loop.beingAnswered, mark)) }
         }
@@ -91,6 +95,7 @@ final class ConnectionHandler: ChannelDuplexHandler, RemovableChannelHandler, Op
         // A client that half-closes will not read a stream on: browsers and curl close like that when they go away.
         loop.inputClosed()
         endPoll()
+        endResponse()
         goOn()
     }
 
@@ -139,7 +144,7 @@ final class ConnectionHandler: ChannelDuplexHandler, RemovableChannelHandler, Op
     }
 
     /// Closes as soon as the client has taken what it was answered.
-    private func closeWhenSent() {
+    func closeWhenSent() {
         guard let context, wire.waitingBytes(context) > 0 else { return close() }
         sender.whenSent(context) { [self] in close() }
     }
@@ -164,6 +169,7 @@ final class ConnectionHandler: ChannelDuplexHandler, RemovableChannelHandler, Op
     func channelWritabilityChanged(context: ChannelHandlerContext) {
         let isWritable = context.channel.isWritable
         subscriber?.writabilityChanged(isWritable)
+        streamed?.pipe.wrote(isWritable: isWritable)
         if isWritable {
             loop.becameWritable()
             goOn()

@@ -42,7 +42,13 @@ final class ConnectionServices {
             bodies: shard.shared.bodies,
             strangers: shard.shared.strangers
         )
-        router = RouterBridge(responder: responder, streams: limits.streams, shared: shard.shared, logger: logger)
+        router = RouterBridge(
+            responder: responder,
+            streams: limits.streams,
+            sockets: limits.sockets,
+            shared: shard.shared,
+            logger: logger
+        )
         heads = AnswerHeads(access: access)
         lag = shard.shared.lags.add()
     }

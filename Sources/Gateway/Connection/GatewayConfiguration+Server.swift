@@ -10,7 +10,8 @@ extension MessageLog {
 extension GatewayConfiguration {
     func limits(
         _ log: MessageLog,
-        _ streams: [StreamRoute]
+        _ streams: [StreamRoute],
+        _ sockets: [SocketRoute]
     ) -> GatewayLimits {
         let messageBytes = log.configuration.maximumMessageSize
         return GatewayLimits(
@@ -34,7 +35,8 @@ extension GatewayConfiguration {
             subscriptionsPerSocket: maximumSubscriptionsPerSocket,
             patternsPerSocket: maximumPatternsPerSocket,
             unansweredPublishes: maximumUnansweredPublishes,
-            streams: Dictionary(streams.map { (LoopRoute.key(ofPath: $0.path), $0) }) { first, _ in first }
+            streams: Dictionary(streams.map { (LoopRoute.key(ofPath: $0.path), $0) }) { first, _ in first },
+            sockets: Dictionary(sockets.map { (LoopRoute.key(ofPath: $0.path), $0) }) { first, _ in first }
         )
     }
 

@@ -19,4 +19,6 @@ struct GatewayLimits: Sendable {
     let unansweredPublishes: Int
     /// Applications' streams by their paths.
     let streams: [String: StreamRoute]
+    /// Their WebSockets.
+    let sockets: [String: SocketRoute]
 }

@@ -113,7 +113,7 @@ extension IncomingRequest {
         case .publish where bodyKind == .text: " (\(MessageLog.Configuration.Settings.maxMessageSize))"
         case .publish, nil: " (\(GatewayConfiguration.Settings.maxBodySize))"
         case .publishBatch: " (\(GatewayConfiguration.Settings.maxBatchSize))"
-        case .stream, .streamOfGroups, .poll, .granted, .socket, .wholeServer: ""
+        case .stream, .streamOfGroups, .poll, .granted, .socket, .accepted, .wholeServer: ""
         }
     }
 }
@@ -153,6 +153,8 @@ enum LoopRoute: Hashable {
     case granted(path: String)
     /// A WebSocket.
     case socket
+    /// A WebSocket on an application's path.
+    case accepted(path: String)
     /// `OPTIONS *`: about the server as a whole.
     case wholeServer
 
@@ -160,7 +162,8 @@ enum LoopRoute: Hashable {
         _ method: HTTPMethod,
         _ path: Substring,
         query: Substring = "",
-        _ streams: [String: StreamRoute] = [:]
+        _ streams: [String: StreamRoute] = [:],
+        _ sockets: [String: SocketRoute] = [:]
     ) {
         // As the router sees them: with or without a slash at their end.
         let path = path.utf8.count > 1 && path.utf8.last == UInt8(ascii: "/") ? path.dropLast() : path
@@ -178,6 +181,8 @@ enum LoopRoute: Hashable {
                 self = .poll(group: group)
             } else if !streams.isEmpty, streams[Self.key(ofPath: path)] != nil {
                 self = .granted(path: Self.key(ofPath: path))
+            } else if !sockets.isEmpty, method == .GET, sockets[Self.key(ofPath: path)] != nil {
+                self = .accepted(path: Self.key(ofPath: path))
             } else {
                 return nil
             }
@@ -201,7 +206,7 @@ enum LoopRoute: Hashable {
         switch self {
         case .stream, .streamOfGroups, .poll: .groups(.subscribe)
         case .publish, .publishBatch: .groups(.publish)
-        case .granted: .application
+        case .granted, .accepted: .application
         case .socket: .any(of: [.subscribe, .publish])
         case .wholeServer: .nothing
         }
@@ -248,13 +253,13 @@ extension LoopRoute {
     var publishes: Bool {
         switch self {
         case .publish, .publishBatch: true
-        case .stream, .streamOfGroups, .poll, .granted, .socket, .wholeServer: false
+        case .stream, .streamOfGroups, .poll, .granted, .socket, .accepted, .wholeServer: false
         }
     }
 
     var isStream: Bool {
         switch self {
-        case .stream, .streamOfGroups, .granted, .socket: true
+        case .stream, .streamOfGroups, .granted, .socket, .accepted: true
         case .publish, .publishBatch, .poll, .wholeServer: false
         }
     }

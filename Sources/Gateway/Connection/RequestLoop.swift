@@ -41,7 +41,7 @@ struct RequestLoop {
     /// holds more than one answer.
     private var isFull = false
     private var failure: Problem?
-    private var inputIsClosed = false
+    private(set) var inputIsClosed = false
     /// Whether the client has closed its side after its last answer.
     private var closesNow = false
     private var isClosing = false
@@ -141,6 +141,11 @@ struct RequestLoop {
     /// The request that is being answered.
     var beingAnswered: HTTPRequestHead? {
         if case .responding(let responding) = state { responding.head } else { nil }
+    }
+
+    /// Whether what is answered is a refusal, for which the rest of the request was not waited.
+    var isRefusal: Bool {
+        if case .responding(let responding) = state { responding.isRefusal } else { false }
     }
 
     /// Whether the next answer is the last in any case.

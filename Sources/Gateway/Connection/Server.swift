@@ -19,6 +19,7 @@ struct Server: Sendable {
     private let openStreams: OpenStreams
     private let open: OpenCount
     private let outside: OutsideWork
+    private let ending: ServerEnding
     private let logger: Logger
 
     /// Connections that the system holds until they are accepted, at most.
@@ -33,6 +34,7 @@ struct Server: Sendable {
         log: MessageLog,
         shared: Shard.SharedState,
         streams: [StreamRoute],
+        sockets: [SocketRoute],
         terms: AccessTerms,
         keys: AccessKeys?,
         readiness: Readiness,
@@ -43,9 +45,9 @@ struct Server: Sendable {
     ) async throws(GatewayError) -> Server {
         let count = configuration.eventLoops ?? System.coreCount
         let socket = if let socket { socket } else { try ListeningSocket(configuration) }
-        let limits = configuration.limits(log, streams)
+        let limits = configuration.limits(log, streams, sockets)
         let access = AccessPolicy(configuration, logger)
-        guard let sockets = socket.take() else {
+        guard let bound = socket.take() else {
             throw GatewayError(.cannotListen, "The socket has been given to another gateway: bind one for each.")
         }
         let group = MultiThreadedEventLoopGroup(numberOfThreads: count)
@@ -96,7 +98,7 @@ struct Server: Sendable {
                 logger: logger
             )
             var listeners: [Listener] = []
-            for (entrance, descriptor) in sockets.descriptors {
+            for (entrance, descriptor) in bound.descriptors {
                 listeners.append(try await .start(on: descriptor, entrance, pipeline(entrance), setup))
             }
             for loop in loops { startTimers(of: loop, configuration) }
@@ -107,19 +109,20 @@ struct Server: Sendable {
                 port: socket.port,
                 operationsPort: socket.operationsPort,
                 listeners: listeners,
-                file: sockets.file,
+                file: bound.file,
                 group: group,
                 loops: loops,
                 readiness: readiness,
                 openStreams: openStreams,
                 open: open,
                 outside: shared.outside,
+                ending: shared.ending,
                 logger: logger
             )
         } catch {
             for loop in loops { try? await loop.eventLoop.submit { loop.value.shard.close() }.get() }
             try? await group.shutdownGracefully()
-            sockets.file?.remove()
+            bound.file?.remove()
             throw (error as? GatewayError)
                 ?? GatewayError(cannotListen: error, host: configuration.host, port: configuration.port)
         }
@@ -164,6 +167,7 @@ struct Server: Sendable {
                 loop.value.shard.endAll(within: .nanoseconds(grace.nanoseconds / 2))
             }
         }
+        ending.begin()
         let eventLoop = group.next()
         let drained = eventLoop.makePromise(of: Void.self)
         open.whenNone(drained)
@@ -205,7 +209,9 @@ struct Server: Sendable {
         }
         guard isOver else {
             // A call onto a loop that has ended would be a fault, so the loops stay until the process ends.
-            return logger.error("The database does not answer: its event loops are left to the end of the process")
+            return logger.error(
+                "The database, or a route of the program, does not answer: the event loops are left to the end of the process"
+            )
         }
         try? await group.shutdownGracefully()
     }

@@ -93,6 +93,18 @@ struct GatewayMetrics: Sendable {
                 "Requests of WebSockets that were refused.",
                 counters.refusedSocketRequests.value
             ),
+            .labelled(
+                .gauge,
+                "notify_streamed_responses",
+                "Open responses whose bodies routes of the program make while they are sent, by what they are.",
+                by: "kind",
+                counters.streamedResponses.values.map { ($0.label.rawValue, .whole(max(0, $0.value))) }
+            ),
+            .counter(
+                "notify_failed_streamed_responses_total",
+                "Streamed responses that broke off since the route has failed.",
+                counters.failedResponses.value
+            ),
             .gauge("notify_streams_live", "Streams that get each message as it comes.", live),
             .gauge(
                 "notify_streams_catching_up",

@@ -4,7 +4,7 @@ public import Hummingbird
 
 /// What answers a request, and what it needs. There is no way to make one without saying that.
 struct RouteHandler: Sendable {
-    typealias Handle = @Sendable (Request, GatewayContext) async throws -> Answer
+    typealias Handle = @Sendable (Request, GatewayContext) async throws -> Response
 
     let need: RouteNeed
     /// Whether `handle` checks the right to a group.
@@ -14,7 +14,16 @@ struct RouteHandler: Sendable {
     let handle: Handle
 
     /// - Parameter needs: What the context's `access` allows then.
-    init(needs need: RouteNeed, _ handle: @escaping Handle) {
+    init(needs need: RouteNeed, _ handle: @escaping @Sendable (Request, GatewayContext) async throws -> Answer) {
+        self.init(
+            needs: need,
+            response: { request, context in
+                try await handle(request, context).response(from: request, context: context)
+            }
+        )
+    }
+
+    fileprivate init(needs need: RouteNeed, response handle: @escaping Handle) {
         (self.need, self.handle) = (need, handle)
     }
 
@@ -58,21 +67,25 @@ extension Router where Context == GatewayContext {
     /// Registers a page with its methods, and answers for the others: 405 with `Allow`, and `OPTIONS`. `HEAD` comes with
     /// `GET`.
     ///
-    /// - Parameter needs: What the page needs: an application's pages judge their requests themselves, or tell everybody the
-    ///   same.
+    /// - Parameters:
+    ///   - needs: What the page needs: an application's pages judge their requests themselves, or tell everybody the same.
+    ///   - handlers: What they return is a `Response`, or makes one, as a ``StreamingResponse`` does.
     public func page(
         _ path: RouterPath,
         needs: RouteNeed,
-        _ handlers: [HTTPRequest.Method: @Sendable (Request, GatewayContext) async throws -> Response]
+        _ handlers: [HTTPRequest.Method: @Sendable (Request, GatewayContext) async throws -> any ResponseGenerator]
     ) {
         let handlers = handlers.mapValues { handler in
-            RouteHandler(needs: needs) { request, context in
-                do {
-                    return try await Answer(collecting: handler(request, context))
-                } catch let error as HTTPError {
-                    throw Problem(error)
+            RouteHandler(
+                needs: needs,
+                response: { request, context in
+                    do {
+                        return try await handler(request, context).response(from: request, context: context)
+                    } catch let error as HTTPError {
+                        throw Problem(error)
+                    }
                 }
-            }
+            )
         }
         resource(path, handlers)
     }

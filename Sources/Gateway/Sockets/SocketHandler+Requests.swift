@@ -5,6 +5,7 @@ import NIOCore
 /// What a client asks for.
 extension SocketHandler {
     func take(_ text: ByteBuffer) {
+        if let session { return session.received(text) }
         guard text.readableBytes > ClientFrame.longFrame, let context else { return take(ClientFrame(text)) }
         isParsing = true
         let this = NIOLoopBound(self, eventLoop: context.eventLoop)

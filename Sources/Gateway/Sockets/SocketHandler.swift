@@ -29,6 +29,8 @@ final class SocketHandler: ChannelDuplexHandler {
     var topics = SocketTopics()
     /// Which of the subscriptions has the first turn when the socket takes bytes again.
     private var turn = 0
+    /// Takes the messages, on an application's path; nil where clients subscribe and publish.
+    var session: SocketSession?
     /// Frames of answers that go out together.
     private var answers = ByteBuffer()
     private var isFlushScheduled = false
@@ -92,7 +94,8 @@ final class SocketHandler: ChannelDuplexHandler {
         isWritable = context.channel.isWritable
         number = shard.insert(self)
         shard.counters.transports.add(1, transport)
-        guard let token = principal.token else { return }
+        // An application's session ends by what the application says.
+        guard session == nil, let token = principal.token else { return }
         tokenEnd = TokenEnd(of: token, on: shard) { [weak self] in
             self?.close(.policyViolation, "the token has ended")
         }
@@ -122,6 +125,7 @@ final class SocketHandler: ChannelDuplexHandler {
     }
 
     private func endSubscriptions() {
+        session?.socketEnded()
         let ended = subscriptions
         subscriptions = [:]
         topics = SocketTopics()
@@ -172,7 +176,8 @@ final class SocketHandler: ChannelDuplexHandler {
     }
 
     var mayRead: Bool {
-        hasEnded || (isWritable && !isParsing && unanswered < services.limits.unansweredPublishes)
+        if let session, !session.takesMessages { return hasEnded }
+        return hasEnded || (isWritable && !isParsing && unanswered < services.limits.unansweredPublishes)
     }
 
     /// Takes what has come, as far as it may.
@@ -183,7 +188,7 @@ final class SocketHandler: ChannelDuplexHandler {
         while !hasLeft, mayRead, let action = frames.next() { perform(action) }
         isProceeding = false
         guard !hasLeft else { return }
-        guard memory.hold(frames.memoryBytes) else { return comeBackLater() }
+        guard memory.hold(frames.memoryBytes + (session?.heldBytes ?? 0)) else { return comeBackLater() }
         pace.note(heldBytes: frames.heldBytes, messages: frames.messages)
         flush()
         if isReadHeld, mayRead {
@@ -205,6 +210,7 @@ final class SocketHandler: ChannelDuplexHandler {
     func channelWritabilityChanged(context: ChannelHandlerContext) {
         isWritable = context.channel.isWritable
         tellSubscriptions()
+        session?.writabilityChanged(isWritable)
         if isWritable { proceed() }
         context.fireChannelWritabilityChanged()
     }

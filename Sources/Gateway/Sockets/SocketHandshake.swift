@@ -13,7 +13,7 @@ struct SocketHandshake {
     /// What proves to the client that its handshake was understood.
     let accept: String
     /// Whether the client offers ``subprotocol``.
-    let offersSubprotocol: Bool
+    var offersSubprotocol: Bool
 
     /// Whether a request wants to be one.
     static func isAsked(_ head: HTTPRequestHead) -> Bool { head.headers.list("upgrade", has: "websocket") }

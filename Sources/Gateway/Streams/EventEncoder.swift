@@ -89,6 +89,17 @@ enum EventEncoder {
         return Chunk.framed(payload)
     }
 
+    /// An event of a program's own. Like a message's, but for an id that the program has chosen.
+    static func encode(_ event: ServerSentEvent) -> ByteBuffer {
+        var bytes = ByteBuffer()
+        bytes.reserveCapacity(event.data.readableBytes + event.event.utf8.count + 64)
+        if let id = event.id { bytes.writeField("id: ", id) }
+        bytes.writeEventLine(event.event)
+        bytes.writeDataLines(event.data)
+        bytes.writeString("\n")
+        return bytes
+    }
+
     /// An event without data moves the client's cursor and is not seen.
     private static func position(of message: Message) -> ByteBuffer {
         ByteBuffer(string: message.id.map { "id: \($0)\n\n" } ?? ":\n\n")
@@ -96,16 +107,19 @@ enum EventEncoder {
 }
 
 extension ByteBuffer {
+    fileprivate mutating func writeEventLine(_ event: String) {
+        if event != Message.defaultEvent { writeField("event: ", event) }
+    }
+
     /// A draft's event name holds no line end and no NUL; a message that a program sends through the channel layer may, and
     /// must not end the field: there U+FFFD stands for each of them.
-    fileprivate mutating func writeEventLine(_ event: String) {
-        guard event != Message.defaultEvent else { return }
-        writeString("event: ")
-        if event.utf8.contains(where: { $0 == 0x0A || $0 == 0x0D || $0 == 0 }) {
+    fileprivate mutating func writeField(_ name: StaticString, _ value: String) {
+        writeStaticString(name)
+        if value.utf8.contains(where: { $0 == 0x0A || $0 == 0x0D || $0 == 0 }) {
             let isUnsafe: (Unicode.Scalar) -> Bool = { $0 == "\n" || $0 == "\r" || $0 == "\0" }
-            writeString(String(String.UnicodeScalarView(event.unicodeScalars.map { isUnsafe($0) ? "\u{FFFD}" : $0 })))
+            writeString(String(String.UnicodeScalarView(value.unicodeScalars.map { isUnsafe($0) ? "\u{FFFD}" : $0 })))
         } else {
-            writeString(event)
+            writeString(value)
         }
         writeInteger(0x0A as UInt8)
     }

@@ -17,7 +17,9 @@ extension Shard {
 
     /// How long to wait before the next call of ``tick()``: a whole round where there is nobody to look at, so that an idle
     /// loop sleeps.
-    var tickDelay: TimeAmount { streams.isEmpty && sockets.isEmpty ? settings.lookRound : looking.schedule.delay }
+    var tickDelay: TimeAmount {
+        streams.isEmpty && sockets.isEmpty && responses.isEmpty ? settings.lookRound : looking.schedule.delay
+    }
 
     /// Looks at the streams whose moment has come.
     func tick() {
@@ -42,6 +44,11 @@ extension Shard {
         }
         for socket in sockets.streams(in: slice) {
             let held = socket.look(now, mayPin: share)
+            bytes += held
+            holders += held > 0 ? 1 : 0
+        }
+        for response in responses.streams(in: slice) {
+            let held = response.look(now, mayPin: share)
             bytes += held
             holders += held > 0 ? 1 : 0
         }

@@ -7,6 +7,8 @@ extension Shard {
         let subscribers = SubscriberCounts()
         var presence: any PresenceRegistry = LocalPresence()
         let outside = OutsideWork()
+        /// Tells streamed responses that the server stops.
+        let ending = ServerEnding()
         let lags = LoopLags()
         let logQuota = RequestLog.Quota()
         let seenTokens = SeenTokens()

@@ -27,6 +27,8 @@ final class Shard {
     private(set) var streams = StreamSlices<Subscriber>()
     /// WebSockets, whatever they follow.
     var sockets = StreamSlices<SocketHandler>()
+    /// Bodies that routes make while they are sent.
+    var responses = StreamSlices<StreamedResponse>()
     /// Streams and sockets are counted together: operators see both in one list, in the order in which they began.
     private var lastNumber = 0
     private var feeds: [Feed.Key: Feed] = [:]
@@ -94,6 +96,7 @@ final class Shard {
         observation?.cancel()
         for stream in allStreams { stream.close() }
         for socket in sockets.all { socket.close() }
+        for response in responses.all { response.close() }
         inbox.stop()
         presence.stop()
     }

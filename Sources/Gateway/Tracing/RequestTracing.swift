@@ -105,7 +105,7 @@ extension LoopRoute {
         case .publish, .poll(group: .some): "/groups/{group}/messages"
         case .publishBatch, .poll(group: nil): "/messages"
         case .socket: "/socket"
-        case .granted(let path): path
+        case .granted(let path), .accepted(let path): path
         case .wholeServer: nil
         }
     }

@@ -61,8 +61,13 @@ struct Wire {
     /// What announces a body without a known length. The connection ends with it, and the head says so (RFC 9112 §9.6): a
     /// client that keeps connections would send its next request on one that is just being closed.
     func addStreaming(to head: inout ResponseHead) {
-        if framing == .chunked { head.add("Transfer-Encoding", "chunked") }
+        addFraming(framing, to: &head)
         if version != .http2 { head.add("Connection", "close") }
+    }
+
+    /// What announces that a body comes in parts.
+    func addFraming(_ framing: Framing, to head: inout ResponseHead) {
+        if framing == .chunked { head.add("Transfer-Encoding", "chunked") }
     }
 
     // MARK: Writing
@@ -95,6 +100,9 @@ struct Wire {
     mutating func beginStream(_ head: ResponseHead) {
         streamHead = PendingHead(head)
     }
+
+    /// Whether the response is a stream that has not written anything.
+    var hasPendingHead: Bool { streamHead != nil }
 
     /// Gives framed bytes of a stream to the socket, where nothing stands between.
     ///
@@ -129,7 +137,7 @@ struct Wire {
             return context.writeAndFlush(NIOAny(head?.bytes(before: frame) ?? frame), promise: nil)
         }
         write(head, context)
-        writeBody(frame, context)
+        if frame.readableBytes > 0 { writeBody(frame, context) }
         context.flush()
     }
 
@@ -139,15 +147,23 @@ struct Wire {
     }
 
     /// Writes the last bytes of a stream, and what ends its body.
-    func finish(_ last: ByteBuffer, after head: PendingHead?, _ context: Context, _ promise: Promise) {
+    ///
+    /// - Parameter framing: Of its body; nil: the wire's own.
+    func finish(
+        _ last: ByteBuffer,
+        after head: PendingHead?,
+        framing: Framing? = nil,
+        _ context: Context,
+        _ promise: Promise
+    ) {
         switch version {
         case .http1_0, .http1_1:
             var bytes = head?.bytes(before: last) ?? last
-            if let end = framing.end { bytes.writeImmutableBuffer(end) }
+            if let end = (framing ?? self.framing).end { bytes.writeImmutableBuffer(end) }
             context.writeAndFlush(NIOAny(bytes), promise: promise)
         case .http2:
             write(head, context)
-            writeBody(last, context)
+            if last.readableBytes > 0 { writeBody(last, context) }
             context.writeAndFlush(NIOAny(HTTPServerResponsePart.end(nil)), promise: promise)
         }
     }
@@ -164,9 +180,14 @@ struct Wire {
     }
 
     /// Tells a client of HTTP/2 that has its answer to stop sending the request (RFC 9113 §8.1). The stream ends with that.
-    func stopRequest(_ context: Context) {
+    func stopRequest(_ context: Context) { reset(.rstStream(.noError), context) }
+
+    /// Tells a client of HTTP/2 that the rest of the response does not come (RFC 9113 §8.1). The stream ends with that.
+    func breakOff(_ context: Context) { reset(.rstStream(.internalError), context) }
+
+    private func reset(_ frame: HTTP2Frame.FramePayload, _ context: Context) {
         let codec = try? context.pipeline.syncOperations.context(handlerType: HTTP2FramePayloadToHTTP1ServerCodec.self)
-        codec?.writeAndFlush(NIOAny(HTTP2Frame.FramePayload.rstStream(.noError)), promise: nil)
+        codec?.writeAndFlush(NIOAny(frame), promise: nil)
     }
 
     /// Calls back when the client has taken, or will never take, what was written before.

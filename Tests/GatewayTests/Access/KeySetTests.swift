@@ -27,7 +27,11 @@ struct KeySetTests {
     ) async throws {
         let router = Router(context: GatewayContext.self)
         router.page("/keys", needs: .nothing, [.get: { _, _ in await answer() }])
-        router.page("/old", needs: .nothing, [.get: { _, _ in .init(status: .found, headers: [.location: "/keys"]) }])
+        router.page(
+            "/old",
+            needs: .nothing,
+            [.get: { _, _ in Response(status: .found, headers: [.location: "/keys"]) }]
+        )
         try await TestServer.run(router: router) { source in
             try await TestServer.run({ $0.access.keySetURL = "http://127.0.0.1:\(source.port)\(path)" }, body)
         }

@@ -24,6 +24,7 @@ struct TestServer: Sendable {
         store: (any MessageStore)? = nil,
         router: Router<GatewayContext> = Router(context: GatewayContext.self),
         streams: [StreamRoute] = [],
+        sockets: [SocketRoute] = [],
         logger: Logger = Logger(label: "notify"),
         reserved: Set<GroupName> = [],
         openStreams: OpenStreams = OpenStreams(),
@@ -42,13 +43,33 @@ struct TestServer: Sendable {
             configuration: configuration,
             router: router,
             streams: streams,
+            sockets: sockets,
             reserved: reserved,
             openStreams: openStreams,
             logger: logger
         )
+        return try await run(gateway, body)
+    }
+
+    /// The same with a gateway that a program makes.
+    static func run<Value: Sendable>(
+        make: (MessageLog, GatewayConfiguration) throws -> Gateway,
+        _ body: (TestServer) async throws -> Value
+    ) async throws -> Value {
+        var configuration = GatewayConfiguration()
+        configuration.port = 0
+        configuration.eventLoops = 2
+        let store = try SQLiteMessageStore(path: SQLiteMessageStore.inMemoryPath)
+        return try await run(make(MessageLog(store: store, layer: InMemoryChannelLayer()), configuration), body)
+    }
+
+    private static func run<Value: Sendable>(
+        _ gateway: Gateway,
+        _ body: (TestServer) async throws -> Value
+    ) async throws -> Value {
         let server = TestServer(
             gateway: gateway,
-            log: log,
+            log: gateway.log,
             port: try await gateway.start(),
             opened: OpenedConnections()
         )
