@@ -28,7 +28,10 @@ struct RouteHandler: Sendable {
     }
 
     /// Needs the right `admin`, or a session of an administrator.
-    static func administration(_ sessions: AdministratorSessions?, _ handle: @escaping Handle) -> RouteHandler {
+    static func administration(
+        _ sessions: AdministratorSessions?,
+        _ handle: @escaping @Sendable (Request, GatewayContext) async throws -> Answer
+    ) -> RouteHandler {
         var handler = RouteHandler(needs: .server(.admin), handle)
         handler.sessions = sessions
         return handler
