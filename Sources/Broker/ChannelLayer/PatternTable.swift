@@ -10,8 +10,11 @@ package struct PatternTable<Value> {
     package private(set) var count = 0
     /// What a name finds, as far as that was asked.
     private var known: [GroupName: [Value]] = [:]
-    /// Names that are remembered, at most; then it begins anew. Some 100 bytes each.
-    private static var maximumKnown: Int { 10_000 }
+    private var knownValues = 0
+    /// Names and what they find that is remembered, at most; then it begins anew. Some 3 MiB.
+    private static var maximumKnown: Int { 30_000 }
+    /// A name that finds more is looked up each time.
+    private static var maximumValues: Int { 100 }
 
     package init() {}
 
@@ -34,7 +37,7 @@ package struct PatternTable<Value> {
                 }
             }
             count += (newValue == nil ? 0 : 1) - (old ? 1 : 0)
-            if !known.isEmpty { known = [:] }
+            forgetKnown()
         }
     }
 
@@ -42,9 +45,17 @@ package struct PatternTable<Value> {
     package mutating func forEach(matching group: GroupName, _ body: (Value) -> Void) {
         if let values = known[group] { return values.forEach(body) }
         let found = values(matching: group)
-        if known.count >= Self.maximumKnown { known = [:] }
-        known[group] = found
+        if found.count <= Self.maximumValues {
+            if known.count + knownValues + found.count >= Self.maximumKnown { forgetKnown() }
+            known[group] = found
+            knownValues += found.count
+        }
         found.forEach(body)
+    }
+
+    private mutating func forgetKnown() {
+        guard !known.isEmpty else { return }
+        (known, knownValues) = ([:], 0)
     }
 
     private func values(matching group: GroupName) -> [Value] {

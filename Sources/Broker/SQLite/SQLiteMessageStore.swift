@@ -130,7 +130,7 @@ public final class SQLiteMessageStore: MessageStore {
     /// A link counts also where its target does not exist yet. `file:x` is the name of a file, not one of SQLite's URIs.
     static func file(of path: String) -> String {
         guard path != inMemoryPath else { return path }
-        var file = path.utf8.starts(with: "file:".utf8) ? "./" + path : path
+        var file = plain(path)
         // As many as Linux follows (path_resolution(7)).
         for _ in 0..<40 {
             guard let target = try? FileManager.default.destinationOfSymbolicLink(atPath: file) else { break }
@@ -139,6 +139,9 @@ public final class SQLiteMessageStore: MessageStore {
         }
         return file
     }
+
+    /// A path that SQLite does not take for a URI.
+    static func plain(_ path: String) -> String { path.utf8.starts(with: "file:".utf8) ? "./" + path : path }
 
     static func fileSize(_ path: String) -> Int? {
         var status = stat()

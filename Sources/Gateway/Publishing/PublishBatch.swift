@@ -100,6 +100,14 @@ struct PublishBatch {
 
     private mutating func take(_ text: ByteBuffer) throws(Problem) {
         line += 1
+        // Empty ones cost the loop's time as well.
+        guard line <= 4 * maximumMessages else {
+            throw Problem(
+                .contentTooLarge,
+                "There are more than \(4 * maximumMessages) lines, empty ones among them (4 for each of "
+                    + "\(GatewayConfiguration.Settings.maxBatchMessages)). Nothing was published."
+            )
+        }
         guard text.readableBytes <= maximumLineBytes else { throw lineTooLong.inLine(line) }
         guard text.readableBytesView.contains(where: { ![0x20, 0x09, 0x0D].contains($0) }) else { return }
         guard entries.count < maximumMessages else {

@@ -35,7 +35,7 @@ struct RouterBridge {
         let (head, body, memory, routed) = (request.head, request.body, request.memory, context)
         let (id, trace) = (request.id, request.traceContext)
         let isSecure = request.isSecure
-        let client = ReadClient(channel)
+        let client = ReadClient(request.head.headers, channel, shared.strangers.proxies)
         let ending = shared.ending
         let work: @Sendable () async -> Void = {
             await ReadClient.$current.withValue(client) {
@@ -123,7 +123,8 @@ struct RouterBridge {
         _ complete: @escaping @Sendable (Result<Granted, Problem>) -> Void
     ) -> Task<Void, Never> {
         let id = request.id
-        let (head, isSecure, logger, client) = (request.head, request.isSecure, logger, ReadClient(channel))
+        let (head, isSecure, logger) = (request.head, request.isSecure, logger)
+        let client = ReadClient(request.head.headers, channel, shared.strangers.proxies)
         let administrator = request.principal.administrator
         let work: @Sendable () async -> Void = {
             let granted: Result<Granted, Problem> = await ReadClient.$current.withValue(client) {

@@ -1,7 +1,28 @@
 import Broker
 import NIOCore
+import NIOHTTP1
 
 extension ReadClient {
+    /// Who reads with a request: whom a trusted proxy names, else who is at the other end. Behind a proxy all would be one
+    /// client otherwise, and the scans of one would hold up everybody.
+    init(_ headers: HTTPHeaders, _ channel: any Channel, _ proxies: TrustedProxies) {
+        let peer = AddressBytes(channel.remoteAddress)
+        let named = proxies.isEmpty ? nil : proxies.client(headers, peer: peer)
+        self = named.flatMap { ReadClient($0) } ?? ReadClient(channel)
+    }
+
+    /// - Returns: Nil for this machine's own addresses: there each connection stands for itself.
+    init?(_ address: AddressBytes) {
+        let bytes = address.bytes
+        if bytes.count == 4 {
+            guard let network = Self.network(ofIPv4: bytes[...]) else { return nil }
+            self.init(network)
+        } else {
+            guard !bytes.elementsEqual(Self.loopback) else { return nil }
+            self.init(Array(bytes.prefix(8)))
+        }
+    }
+
     /// Tells who reads over a connection: its address, since one client may open many connections. The first half of an IPv6
     /// address is one client's. From loopback comes whatever a proxy passes on, so there each connection stands for
     /// itself.

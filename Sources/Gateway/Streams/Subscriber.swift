@@ -40,7 +40,9 @@ class Subscriber {
     var isListener: Bool { true }
     final var isOpen: Bool { cursor.phase != .ended && connection != nil }
     /// For whom the store is read.
-    final var client: ReadClient { connection?.client ?? .current }
+    final var client: ReadClient {
+        request.origin.client.flatMap { ReadClient($0) } ?? connection?.client ?? .current
+    }
 
     // MARK: The connection
 

@@ -31,6 +31,17 @@ struct PublishBatchTests {
         }
     }
 
+    @Test func `empty lines are bounded as well`() async throws {
+        try await TestServer.run({ $0.maximumBatchMessages = 5 }) { server in
+            let message = #"{"group":"a","data":"1"}"#
+            let most = try await server.post("/messages", Self.type, String(repeating: "\n", count: 19) + message)
+            #expect(most.status == 201)
+            let many = try await server.post("/messages", Self.type, String(repeating: "\n", count: 20) + message)
+            #expect(many.status == 413 && many.text.contains("more than 20 lines"), "\(many.text)")
+            #expect(server.log.frontier.sequence == 1)
+        }
+    }
+
     @Test(
         arguments: [
             ("nonsense", 400, "Line 2: This is not JSON"), ("[]", 400, "Line 2: This must be a JSON object"),

@@ -39,12 +39,13 @@ public struct DatabaseTools: Sendable {
     /// Makes a copy that is whole in itself, whatever is published meanwhile, with an epoch of its own: the ids that the
     /// original gives from now on must not mean other messages in the copy.
     ///
-    /// - Parameter destination: A path where nothing is yet.
+    /// - Parameter path: Where nothing is yet.
     /// - Returns: The epoch of the copy.
     /// - Throws: ``BrokerError``: `storeUnusable` if there is something at the path or it cannot be written,
     ///   `storeUnavailable` if the original cannot be read.
     @discardableResult
-    public func backup(to destination: String) throws(BrokerError) -> Epoch {
+    public func backup(to path: String) throws(BrokerError) -> Epoch {
+        let destination = SQLiteMessageStore.plain(path)
         guard !FileManager.default.fileExists(atPath: destination) else {
             throw BrokerError(.storeUnusable, "There is a file at '\(destination)' already: give another path.")
         }
