@@ -1,7 +1,7 @@
 # Needs Swift 6.2 or newer, git, make and a shell. `scripts/require` installs the rest, and says so before it does.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test build format lint test-swift test-cli test-sockets test-transports test-browser test-proxies test-openapi test-metrics test-thread soak load stop crash damage store budgets
+.PHONY: help run test build format lint test-swift test-cli test-sockets test-transports test-browser test-proxies test-openapi test-metrics test-thread soak load fuzz stop crash damage store budgets
 
 ARGS ?=
 # docs/decisions/0009-no-exclusivity-checks-in-production.md
@@ -59,6 +59,7 @@ test-browser: $(VENV)/ready  ## Runs the browser tests against the debug build o
 	swift build --product notify-cli
 	$(VENV)/bin/python Tests/browser/run.py "$$(swift build --show-bin-path)/notify-cli"
 	$(VENV)/bin/python Tests/browser/chat.py "$$(swift build --show-bin-path)/notify-cli"
+	$(VENV)/bin/python Tests/browser/admin.py "$$(swift build --show-bin-path)/notify-cli"
 	$(VENV)/bin/python Tests/browser/https.py "$$(swift build --show-bin-path)/notify-cli"
 
 test-proxies: $(VENV)/ready  ## Runs the browser behind nginx, Caddy and HAProxy, with the configurations of docs/operations.
@@ -91,10 +92,15 @@ load: build $(VENV)/ready  ## Runs the other load scripts: broken connections, m
 	@scripts/require python3 ip
 	scripts/load/aborts
 	scripts/load/crowd
+	scripts/load/tokens
 	scripts/load/stalled
 	scripts/load/stalled --stalled 100
 	scripts/load/dead-peer
+	scripts/load/dead-peer --websocket
 	$(VENV)/bin/python scripts/load/http2
+
+fuzz: build $(VENV)/ready  ## Sends the server input that is nearly right, over HTTP/1 and HTTP/2. Longer: ARGS="--seconds 60"
+	$(VENV)/bin/python scripts/load/http2 --part fuzz $(ARGS)
 
 stop: build  ## Stops the server again and again under everything that writes. Fewer: make stop ARGS="--rounds 20"
 	@scripts/require python3

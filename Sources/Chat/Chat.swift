@@ -13,7 +13,7 @@ public import ServiceLifecycle
 /// chat.register(in: router)
 /// let gateway = try Gateway(
 ///     log: log, router: router, streams: chat.streams, reserved: Chat.reservedGroups, counters: chat.counters,
-///     openStreams: chat.openStreams)
+///     openStreams: chat.openStreams, administrators: chat.administrators)
 /// ```
 ///
 /// Its messages are messages of the log, in a group that the public routes refuse; beside each it keeps who wrote it.
@@ -90,6 +90,7 @@ public final class Chat: Service {
                 password: password,
                 takesTokens: configuration.takesTokens,
                 openStreams: openStreams,
+                counters: counters,
                 statistics: statistics,
                 templates: templates,
                 tail: TailComposer(names: names)
@@ -101,6 +102,13 @@ public final class Chat: Service {
         Assets.register(in: router)
         pages?.register(in: router)
         admin?.register(in: router)
+    }
+
+    /// Whoever has signed in to the admin; nil where there is none. For the gateway, whose figures the admin's pages link to.
+    public var administrators: AdministratorSessions? {
+        admin.map { admin in
+            AdministratorSessions { try await admin.sessions.visitor($0.headerFields, .admin).session != nil }
+        }
     }
 
     /// The event streams of the pages.

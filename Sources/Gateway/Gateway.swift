@@ -53,6 +53,7 @@ public final class Gateway: Service {
     ///   - reserved: Groups that the public routes refuse: they can be had through `streams` only.
     ///   - counters: What the gateway counts into; one of its own by default.
     ///   - openStreams: What shows the gateway's streams; one of its own by default.
+    ///   - administrators: Sessions that open `/metrics` and `/connections` as the right `admin` does; none by default.
     ///   - socket: Where to listen, bound beforehand; by default the gateway binds what the configuration says.
     ///   - keys: The keys that the configuration names, read beforehand; by default ``start()`` reads them.
     ///   - onStart: Called by ``run()`` with the port, once connections are accepted.
@@ -66,6 +67,7 @@ public final class Gateway: Service {
         reserved: Set<GroupName> = [],
         counters: Counters = Counters(),
         openStreams: OpenStreams = OpenStreams(),
+        administrators: AdministratorSessions? = nil,
         logger: Logger = Logger(label: "notify"),
         socket: ListeningSocket? = nil,
         keys: AccessKeys? = nil,
@@ -90,8 +92,10 @@ public final class Gateway: Service {
         self.keys = Mutex(keys)
         shared = Shard.SharedState(
             counters: counters,
+            presence: LocalPresence(delay: configuration.presenceDelay),
             bodies: MemoryBudget(limit: configuration.maximumBodiesBytes),
             answers: LargeAnswers(limit: configuration.maximumAnswerBytes),
+            patterns: FollowedPatterns(limit: configuration.maximumPatterns),
             strangers: Strangers(configuration, counters)
         )
         router.add(middleware: ProblemMiddleware())
@@ -100,11 +104,12 @@ public final class Gateway: Service {
         MessageRoutes(log: log, answers: shared.answers, limits: configuration.limits(log, streams, sockets))
             .register(in: router)
         GroupRoutes(log: log, subscribers: shared.subscribers).register(in: router)
+        PresenceRoutes(presence: shared.presence).register(in: router)
         for stream in streams { router.resource(RouterPath(stream.path), onLoop: [.get, .head], [:]) }
         for socket in sockets { router.resource(RouterPath(socket.path), onLoop: [.get], [:]) }
         metrics = GatewayMetrics(log: log, shared: shared, configuration: configuration)
-        MetricsRoutes(metrics: metrics).register(in: router)
-        ConnectionRoutes(streams: openStreams).register(in: router)
+        MetricsRoutes(metrics: metrics, sessions: administrators).register(in: router)
+        ConnectionRoutes(streams: openStreams, sessions: administrators).register(in: router)
         DescriptionRoutes.register(in: router)
         paths = Array(Set(router.routes.map { "\($0.path)" })).sorted()
         responder = router.buildResponder()

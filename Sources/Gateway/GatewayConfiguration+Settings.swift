@@ -121,6 +121,15 @@ extension GatewayConfiguration {
             of: defaults,
             "Groups that one stream may follow"
         )
+        /// Of ``GatewayConfiguration/maximumPatterns``.
+        public static let maxPatterns = Setting(
+            "max-patterns",
+            .count,
+            \.maximumPatterns,
+            in: 1...1_000_000,
+            of: defaults,
+            "Patterns that all streams together may follow, each counted once"
+        )
         /// Of ``GatewayConfiguration/maximumPatternsPerStream``.
         public static let maxPatternsPerStream = Setting(
             "max-patterns-per-stream",
@@ -147,6 +156,15 @@ extension GatewayConfiguration {
             in: 1...10_000,
             of: defaults,
             "Subscriptions of one WebSocket"
+        )
+        /// Of ``GatewayConfiguration/maximumPatternsPerSocket``.
+        public static let maxPatternsPerSocket = Setting(
+            "max-patterns-per-socket",
+            .count,
+            \.maximumPatternsPerSocket,
+            in: 1...1000,
+            of: defaults,
+            "Patterns of one WebSocket, over all its subscriptions"
         )
         /// Of ``GatewayConfiguration/maximumUnansweredPublishes``.
         public static let maxUnansweredPublishes = Setting(
@@ -239,6 +257,14 @@ extension GatewayConfiguration {
             of: defaults,
             "Clients come back after about so long, drawn at random around it"
         )
+        /// Of ``GatewayConfiguration/presenceDelay``.
+        public static let presenceDelay = Setting(
+            "presence-delay",
+            \.presenceDelay,
+            from: 0,
+            of: defaults,
+            "How long after its last connection a user counts as present"
+        )
         /// Of ``GatewayConfiguration/grace``.
         public static let grace = Setting(
             "grace",
@@ -264,9 +290,11 @@ extension GatewayConfiguration {
             maxStreamsPerConnection,
             maxHeaderSize, maxBodySize, maxBatchSize,
             maxBatchMessages, maxBodiesSize, maxAnswersSize,
-            maxGroupsPerStream, maxPatternsPerStream, maxLast, maxSubscriptionsPerSocket, maxUnansweredPublishes,
+            maxGroupsPerStream, maxPatterns, maxPatternsPerStream, maxLast, maxSubscriptionsPerSocket,
+            maxPatternsPerSocket, maxUnansweredPublishes,
             recentMessagesSize, inboxSize, connectionBufferSize, maxPinnedSize,
-            headTimeout, bodyTimeout, minBodyRate, idleTimeout, stallTimeout, heartbeat, retry, grace, eventLoops,
+            headTimeout, bodyTimeout, minBodyRate, idleTimeout, stallTimeout, heartbeat, retry, presenceDelay, grace,
+            eventLoops,
         ]
     }
 }

@@ -39,6 +39,9 @@ public struct GatewayConfiguration: Sendable {
     public var maximumStreamsPerUser: Int?
     /// How often a token, or an address without one, may publish; nil: as often as it likes. Over it: 429.
     public var publishRate: Rate?
+    /// How often an address, or a network of IPv6 (/64), may send a token that does not count. Over it, tokens from there that the
+    /// server does not know yet get 429 and are not looked at: a signature check costs up to some hundred microseconds.
+    public var badTokenRate = Rate(perSecond: 10, burst: 100)
     /// Proxies whose word for their clients' addresses and scheme is taken: addresses, ranges such as `10.0.0.0/8`, or
     /// `unix` for whoever comes by the Unix socket.
     public var trustedProxies: [String] = []
@@ -67,6 +70,9 @@ public struct GatewayConfiguration: Sendable {
     public var maximumAnswerBytes = 64 << 20
     /// Groups that one stream may follow, at most 400.
     public var maximumGroupsPerStream = 100
+    /// Patterns that all streams together may follow, each counted once. A message of a group that is new is compared with each
+    /// of them: some 0.1 µs for one that begins with a special character.
+    public var maximumPatterns = 10_000
     /// Patterns that one stream may follow.
     public var maximumPatternsPerStream = 10
 
@@ -75,6 +81,8 @@ public struct GatewayConfiguration: Sendable {
     public var maximumLast = 10_000
     /// Subscriptions of one WebSocket.
     public var maximumSubscriptionsPerSocket = 100
+    /// Patterns of one WebSocket, over all its subscriptions: each subscription that is added is compared with all of them.
+    public var maximumPatternsPerSocket = 100
     /// Publishes of one WebSocket that may wait for their answers. Beyond, nothing more is read from it until some are
     /// answered.
     public var maximumUnansweredPublishes = 1000
@@ -86,6 +94,9 @@ public struct GatewayConfiguration: Sendable {
     public var retry = Duration.seconds(3)
     /// A client that acknowledges, but has read nothing for so long, is closed.
     public var stallTimeout = Duration.seconds(600)
+    /// How long after the end of its last connection a user leaves a group, so that a page which is loaded again is neither a
+    /// leave nor a join.
+    public var presenceDelay = Duration.seconds(5)
     /// How long streams and requests may take to end when the server stops.
     public var grace = Duration.seconds(5)
 

@@ -17,8 +17,8 @@ struct NotifyCLI: AsyncParsableCommand {
             """,
         subcommands: [
             ServeCommand.self, SendCommand.self, ListenCommand.self, HistoryCommand.self, GroupsCommand.self,
-            DeleteCommand.self, PurgeCommand.self, ConnectionsCommand.self, KeyCommand.self, DatabaseCommand.self,
-            ConfigCommand.self,
+            DeleteCommand.self, PurgeCommand.self, ConnectionsCommand.self, PresenceCommand.self, KeyCommand.self,
+            DatabaseCommand.self, ConfigCommand.self,
         ]
     )
 }

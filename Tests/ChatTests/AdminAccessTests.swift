@@ -15,7 +15,7 @@ import Testing
     ])
 
     private static let paths = [
-        "", "messages/", "authors/", "groups/", "connections/", "live/", "statistics/", "statistics/events/",
+        "", "messages/", "authors/", "groups/", "connections/", "access/", "live/", "statistics/", "statistics/events/",
     ]
 
     private static func token(_ key: String) -> HTTPHeaders { ["Authorization": "Bearer \(key)"] }
@@ -27,7 +27,7 @@ import Testing
                 #expect(try await browser.get("/admin/" + path, headers: Self.token("nk_ops")).status == 200, "\(path)")
             }
             // The page gave a cookie, which its forms go with; it signs nobody in.
-            #expect(browser.cookie("admin") != nil)
+            #expect(browser.cookie("administrator") != nil)
             let form = try await browser.post(
                 "/admin/publish/",
                 ["group": "g", "data": "x"],
@@ -63,6 +63,39 @@ import Testing
             // The session is as good as the token.
             let browser = try await server.administrator()
             #expect(try await browser.get("/admin/connections/").status == 200)
+        }
+    }
+
+    /// INTERFACE: `admin`, or the admin's session; with the rules for cookies.
+    @Test func `a session opens the figures and the connections, for its own pages`() async throws {
+        try await ChatServer.run(keys: Self.keys) { server in
+            let admin = try await server.administrator()
+            let own: HTTPHeaders = ["Origin": server.url]
+            for path in ["/metrics", "/connections"] {
+                #expect(try await admin.get(path).status == 200)
+                #expect(try await admin.get(path, headers: own).status == 200)
+                #expect(try await admin.get(path, headers: ["Sec-Fetch-Site": "same-origin"]).status == 200)
+                #expect(try await admin.get(path, headers: ["Sec-Fetch-Site": "same-site"]).status == 401)
+                #expect(try await admin.get(path, headers: ["Origin": "https://evil.example"]).status == 403)
+                #expect(try await server.browser().get(path).status == 401)
+                // A token that does not count is refused in any case; one without the right takes nothing away.
+                #expect(try await admin.get(path, headers: Self.token("nk_bad")).status == 401)
+                #expect(try await admin.get(path, headers: Self.token("nk_web")).status == 200)
+                #expect(try await server.browser().get(path, headers: Self.token("nk_web")).status == 403)
+            }
+            func end(_ headers: HTTPHeaders) async throws -> Int {
+                var request = admin.request("/connections/x-1", .DELETE)
+                request.headers.add(contentsOf: headers)
+                return try await admin.send(request).status
+            }
+            #expect(try await end([:]) == 401)
+            #expect(try await end(["Sec-Fetch-Site": "same-origin"]) == 401)
+            #expect(try await end(["Origin": "https://evil.example"]) == 403)
+            #expect(try await end(own) == 404)
+            try await admin.post("/admin/sign-out/", [:])
+            #expect(try await admin.get("/metrics").status == 401)
+            // The chat's session is none.
+            #expect(try await server.signedIn("Ada").get("/metrics").status == 401)
         }
     }
 

@@ -61,7 +61,8 @@ struct ChatServer: Sendable {
             streams: chat.streams,
             reserved: Chat.reservedGroups,
             counters: chat.counters,
-            openStreams: chat.openStreams
+            openStreams: chat.openStreams,
+            administrators: chat.administrators
         )
         let port = try await gateway.start()
         let client = HTTPClient(

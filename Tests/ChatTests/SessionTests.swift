@@ -112,10 +112,10 @@ import Testing
     @Test func `an admin's session is no chat session`() async throws {
         try await ChatServer.run { server in
             let admin = try await server.administrator()
-            admin.cookies[admin.cookieName("session")] = admin.cookie("admin")
+            admin.cookies[admin.cookieName("session")] = admin.cookie("administrator")
             #expect(try await admin.get("/").status == 302)
             let ariel = try await server.signedIn("Ariel")
-            ariel.cookies[ariel.cookieName("admin")] = ariel.cookie("session")
+            ariel.cookies[ariel.cookieName("administrator")] = ariel.cookie("session")
             #expect(try await ariel.get("/admin/messages/").status == 302)
         }
     }

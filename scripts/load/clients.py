@@ -284,8 +284,9 @@ class EventParser:
 class Stream(Connection):
     """One event stream. Calls `on_event(stream, id, name, data)`, and `on_end(stream, error)` when it ends."""
 
-    def __init__(self, loop, server, path, on_event, on_end=None, last_event_id=None, receive_buffer=None):
+    def __init__(self, loop, server, path, on_event, on_end=None, last_event_id=None, receive_buffer=None, token=None):
         self.path = path
+        self.token = token
         self.parser = EventParser()
         self.on_event = on_event
         self.on_end = on_end
@@ -294,7 +295,8 @@ class Stream(Connection):
 
     def connected(self):
         resume = f"Last-Event-ID: {self.last_event_id}\r\n" if self.last_event_id else ""
-        self.send(f"GET {self.path} HTTP/1.1\r\nHost: {self.server.authority}\r\n{resume}\r\n".encode())
+        token = f"Authorization: Bearer {self.token}\r\n" if self.token else ""
+        self.send(f"GET {self.path} HTTP/1.1\r\nHost: {self.server.authority}\r\n{token}{resume}\r\n".encode())
 
     def received(self, data):
         for event in self.parser.feed(data):
@@ -303,6 +305,67 @@ class Stream(Connection):
                 return
         if self.parser.is_complete:
             self._end(None)
+
+    def ended(self, error):
+        if self.on_end:
+            self.on_end(self, error)
+
+
+class SocketStream(Connection):
+    """A WebSocket in a stream's clothes: opened by the address of an event stream, and told of in the same way."""
+
+    def __init__(self, loop, server, path, on_event, on_end=None, receive_buffer=None):
+        self.path, self.on_event, self.on_end = path, on_event, on_end
+        self._raw = bytearray()
+        self._is_begun = False
+        super().__init__(loop, server, receive_buffer)
+
+    def connected(self):
+        self.send(
+            f"GET {self.path} HTTP/1.1\r\nHost: {self.server.authority}\r\nConnection: upgrade\r\nUpgrade: websocket\r\n"
+            "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n".encode()
+        )
+
+    def received(self, data):
+        self._raw += data
+        if not self._is_begun:
+            head, found, rest = bytes(self._raw).partition(b"\r\n\r\n")
+            if not found:
+                return
+            if b" 101 " not in head.split(b"\r\n")[0]:
+                raise ProtocolError(f"the socket was answered {head[:100]!r}")
+            self._raw, self._is_begun = bytearray(rest), True
+        at = 0
+        while (frame := self._frame(at)) and self.is_open:
+            opcode, payload, at = frame
+            if opcode == 1:
+                self._told(json.loads(payload))
+            elif opcode == 8:
+                return self._end(None)
+        del self._raw[:at]
+
+    def _frame(self, at):
+        """The frame at a place, and where it ends; None where it is not complete. The server's are whole and not masked."""
+        raw = self._raw
+        if len(raw) < at + 2:
+            return None
+        size, head = raw[at + 1], 2
+        if size >= 126:
+            width = 2 if size == 126 else 8
+            head += width
+            if len(raw) < at + head:
+                return None
+            size = int.from_bytes(raw[at + 2:at + head], "big")
+        end = at + head + size
+        return (raw[at] & 15, bytes(raw[at + head:end]), end) if len(raw) >= end else None
+
+    def _told(self, frame):
+        if "subscribed" in frame:
+            self.on_event(self, frame["position"], "stream-open", b"")
+        elif "reset" in frame:
+            self.on_event(self, frame["position"], "stream-reset", b"")
+        else:
+            self.on_event(self, frame["id"], frame["event"], frame["data"].encode())
 
     def ended(self, error):
         if self.on_end:
@@ -336,9 +399,10 @@ class Publisher:
         def ended(self, error):
             self.publisher.lost()
 
-    def __init__(self, loop, server):
+    def __init__(self, loop, server, token=None):
         self.loop = loop
         self.server = server
+        self.token = token
         self.link = None
         self.waiting = collections.deque()
         self.in_flight = None
@@ -356,6 +420,7 @@ class Publisher:
 
     def request(self, method, path, on_answer=None, body=b"", content_type="text/plain", key=None):
         key = f"Idempotency-Key: {key}\r\n" if key else ""
+        key += f"Authorization: Bearer {self.token}\r\n" if self.token else ""
         head = (
             f"{method} {path} HTTP/1.1\r\nHost: {self.server.authority}\r\n{key}"
             f"Content-Type: {content_type}\r\nContent-Length: {len(body)}\r\n\r\n"

@@ -152,7 +152,7 @@ extension ChannelLayerState {
     }
 
     /// Those of the group, and those that follow a pattern which matches it, each once.
-    private func sinks(of place: Int?, _ group: GroupName) -> [any ChannelSink] {
+    private mutating func sinks(of place: Int?, _ group: GroupName) -> [any ChannelSink] {
         let members = place.map { groupSlab[$0].sinks } ?? []
         return patterns.isEmpty ? members : patterns.adding(to: members, for: group)
     }

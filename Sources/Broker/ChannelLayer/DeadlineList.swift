@@ -12,7 +12,8 @@ struct DeadlineList: Sendable {
     }
 
     private var nodes: [Node] = []
-    private var first: Int?
+    /// The place with the earliest deadline.
+    private(set) var first: Int?
     private var last: Int?
     private(set) var count = 0
 

@@ -24,7 +24,7 @@ struct PatternSinks: Sendable {
     }
 
     /// The members of a group, and those whose patterns match its name, each once.
-    func adding(to members: [any ChannelSink], for group: GroupName) -> [any ChannelSink] {
+    mutating func adding(to members: [any ChannelSink], for group: GroupName) -> [any ChannelSink] {
         var all = DistinctSinks()
         all.insert(members)
         sinks.forEach(matching: group) { all.insert($0) }

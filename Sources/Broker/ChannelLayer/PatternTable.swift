@@ -1,49 +1,61 @@
 /// Values by pattern, found by the names that match. Only those patterns are tried whose text before the first special
 /// character begins the name: with a pattern for each of 10 000 users a message costs a look for each length that there is.
+/// And a name that was looked up before costs one look, until the patterns change.
 package struct PatternTable<Value> {
-    private typealias Entry = (pattern: ChannelPattern, value: Value)
-
-    private var entries: [Substring: [Entry]] = [:]
+    /// Patterns with the same beginning.
+    private var entries: [Substring: [ChannelPattern: Value]] = [:]
     /// How many beginnings of a length there are, the shortest length first.
     private var lengths: [(length: Int, beginnings: Int)] = []
     /// How many patterns there are.
     package private(set) var count = 0
+    /// What a name finds, as far as that was asked.
+    private var known: [GroupName: [Value]] = [:]
+    /// Names that are remembered, at most; then it begins anew. Some 100 bytes each.
+    private static var maximumKnown: Int { 10_000 }
 
     package init() {}
 
     package var isEmpty: Bool { count == 0 }
-    package var values: [Value] { entries.values.flatMap { $0.map(\.value) } }
+    package var values: [Value] { entries.values.flatMap(\.values) }
 
     package subscript(_ pattern: ChannelPattern) -> Value? {
-        get { entries[Self.beginning(of: pattern)]?.first { $0.pattern == pattern }?.value }
+        get { entries[Self.beginning(of: pattern)]?[pattern] }
         set {
             let beginning = Self.beginning(of: pattern)
-            var own = entries[beginning] ?? []
-            let index = own.firstIndex { $0.pattern == pattern }
-            switch (index, newValue) {
-            case (let index?, let value?): own[index].value = value
-            case (let index?, nil):
-                own.remove(at: index)
-                count -= 1
-            case (nil, let value?):
-                own.append((pattern, value))
-                count += 1
-            case (nil, nil): return
+            let (had, old) = (entries[beginning] != nil, entries[beginning]?[pattern] != nil)
+            if let newValue {
+                entries[beginning, default: [:]][pattern] = newValue
+                if !had { countBeginning(of: beginning.utf8.count, 1) }
+            } else if old {
+                entries[beginning]?[pattern] = nil
+                if entries[beginning]?.isEmpty ?? false {
+                    entries[beginning] = nil
+                    countBeginning(of: beginning.utf8.count, -1)
+                }
             }
-            let had = entries[beginning] != nil
-            entries[beginning] = own.isEmpty ? nil : own
-            if had == own.isEmpty { countBeginning(of: beginning.utf8.count, had ? -1 : 1) }
+            count += (newValue == nil ? 0 : 1) - (old ? 1 : 0)
+            if !known.isEmpty { known = [:] }
         }
     }
 
-    /// Calls a body for each pattern that a group's name matches.
-    package func forEach(matching group: GroupName, _ body: (Value) -> Void) {
+    /// Calls a body with the value of each pattern that a group's name matches.
+    package mutating func forEach(matching group: GroupName, _ body: (Value) -> Void) {
+        if let values = known[group] { return values.forEach(body) }
+        let found = values(matching: group)
+        if known.count >= Self.maximumKnown { known = [:] }
+        known[group] = found
+        found.forEach(body)
+    }
+
+    private func values(matching group: GroupName) -> [Value] {
+        var found: [Value] = []
         let name = group.description
         for (length, _) in lengths {
-            guard length <= name.utf8.count else { return }
+            guard length <= name.utf8.count else { break }
             let end = name.utf8.index(name.startIndex, offsetBy: length)
-            for entry in entries[name[..<end]] ?? [] where entry.pattern.matches(group) { body(entry.value) }
+            for (pattern, value) in entries[name[..<end]] ?? [:] where pattern.matches(group) { found.append(value) }
         }
+        return found
     }
 
     private static func beginning(of pattern: ChannelPattern) -> Substring {

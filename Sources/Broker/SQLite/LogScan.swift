@@ -80,7 +80,9 @@ struct LogScan {
 
     // MARK: What is asked for
 
-    func page(after: Int64, through: Int64, _ empty: PageBuilder) throws -> LogPage {
+    /// - Parameter maximumLooks: At so many groups for each pattern.
+    /// - Throws: ``PatternGroups/TooMany``.
+    func page(after: Int64, through: Int64, _ empty: PageBuilder, maximumLooks: Int) throws -> LogPage {
         var (scan, page) = (self, empty)
         let end = try scan.walk(.up, after: after, through: through) { id, group in
             if let row = try message(id) { try page.take(row, in: group) }
@@ -89,30 +91,35 @@ struct LogScan {
         let groups = try GroupRows(topics.compactMap(\.group), db)
         var (removedThrough, oldest) = (groups.removedThrough, groups.oldest)
         for case .pattern(let pattern) in topics {
-            var groups = PatternGroups(pattern, db)
+            var groups = PatternGroups(pattern, db, maximumLooks: maximumLooks)
             removedThrough = max(removedThrough, try groups.removed(beyond: after))
         }
-        if removedThrough > after {
+        // Where a stretch had nothing for anybody, the next may be far: their oldest message says how far.
+        let isBarren = page.messages.isEmpty && end != nil
+        if removedThrough > after || isBarren {
             for case .pattern(let pattern) in topics {
-                var groups = PatternGroups(pattern, db)
+                var groups = PatternGroups(pattern, db, maximumLooks: maximumLooks)
                 if let first = try groups.oldest() { oldest = min(oldest ?? first, first) }
             }
         }
+        var next = page.isFull ? nil : end
+        if isBarren, let end = next { next = oldest.flatMap { $0 > through ? nil : max(end, $0 - 1) } }
         return LogPage(
             messages: page.messages,
-            isComplete: end == nil,
+            isComplete: next == nil && !page.isFull,
             removedThrough: removedThrough,
             oldest: oldest,
-            end: page.isFull ? nil : end
+            end: next
         )
     }
 
     /// Adds messages to a page, from the newest on.
     ///
+    /// - Parameter oldest: Nothing is stored below.
     /// - Returns: Where to go on below; nil where there is no more, or no room.
-    func fill(_ page: inout PageBuilder, below before: Int64) throws -> Int64? {
+    func fill(_ page: inout PageBuilder, below before: Int64, from oldest: Int64) throws -> Int64? {
         var (scan, filled) = (self, page)
-        let end = try scan.walk(.down, after: 0, through: before - 1) { id, group in
+        let end = try scan.walk(.down, after: oldest - 1, through: before - 1) { id, group in
             if let row = try message(id) { try filled.take(row, in: group) }
             return !filled.isFull
         }

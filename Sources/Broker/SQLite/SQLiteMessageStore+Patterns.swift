@@ -9,12 +9,14 @@ extension SQLiteMessageStore {
         maximumBytes: Int
     ) async throws(BrokerError) -> LogPage {
         var page = PageBuilder(epoch, limit: limit, maximumBytes: maximumBytes)
-        var next: Int64? = before
+        // A pattern that matches no group does not have the log read to its beginning.
+        let oldest = try await oldest(in: topics) ?? .max
+        var next: Int64? = oldest < before ? before : nil
         while let bound = next {
             let filled = page
             (page, next) = try await scan(topics) { scan in
                 var page = filled
-                let next = try scan.fill(&page, below: bound)
+                let next = try scan.fill(&page, below: bound, from: oldest)
                 return (page, next)
             }
         }

@@ -13,9 +13,13 @@ extension SQLiteMessageStore {
         let length = Self.length(after: after, through: through, limit: limit, maximumBytes: maximumBytes)
         let groups = topics.compactMap(\.group)
         guard groups.count == topics.count else {
-            return try await read(length) { [epoch, configuration] db in
+            let page = PageBuilder(epoch, limit: limit, maximumBytes: maximumBytes)
+            if length == .short, let page = try await scannedShort(topics, after: after, through: through, page) {
+                return page
+            }
+            return try await read(.long) { [configuration] db in
                 try LogScan(topics, configuration.clock(), db)
-                    .page(after: after, through: through, PageBuilder(epoch, limit: limit, maximumBytes: maximumBytes))
+                    .page(after: after, through: through, page, maximumLooks: .max)
             }
         }
         return try await read(length) { [epoch, configuration] db in
@@ -35,6 +39,23 @@ extension SQLiteMessageStore {
                 rows.names
             )
             return page.page(of: rows)
+        }
+    }
+
+    /// - Returns: Nil where it would be no short read after all.
+    private func scannedShort(
+        _ topics: [Topic],
+        after: Int64,
+        through: Int64,
+        _ page: PageBuilder
+    ) async throws(BrokerError) -> LogPage? {
+        try await read(.short) { [configuration] db in
+            do {
+                return try LogScan(topics, configuration.clock(), db)
+                    .page(after: after, through: through, page, maximumLooks: PatternGroups.fewLooks)
+            } catch is PatternGroups.TooMany {
+                return nil
+            }
         }
     }
 

@@ -118,8 +118,9 @@ enum SQLiteSchema {
             try db.execute(sql: firstVersion)
             try db.execute(sql: "INSERT INTO meta (key, value) VALUES ('epoch', ?)", arguments: ["\(Epoch.random())"])
         }
-        migrator.registerMigration("2 empty groups") { try $0.execute(sql: emptyGroups) }
-        migrator.registerMigration("3 patterns") { try $0.execute(sql: patterns) }
+        // They change no row. Deferred checks, which are the default, would read the whole database at the start.
+        migrator.registerMigration("2 empty groups", foreignKeyChecks: .immediate) { try $0.execute(sql: emptyGroups) }
+        migrator.registerMigration("3 patterns", foreignKeyChecks: .immediate) { try $0.execute(sql: patterns) }
         return migrator
     }
 

@@ -22,8 +22,10 @@ extension AdminPages {
         let topics = stream.groups.map(\.description) + stream.patterns
         var row: [String: Any] = [
             "id": stream.id, "user": stream.user ?? "nobody known", "transport": stream.transport.rawValue,
-            "topics": topics.prefix(shownTopics).joined(separator: ", ")
-                + (topics.count > shownTopics ? " and \(topics.count - shownTopics) more" : ""),
+            "topics": topics.isEmpty
+                ? "nothing"
+                : topics.prefix(shownTopics).joined(separator: ", ")
+                    + (topics.count > shownTopics ? " and \(topics.count - shownTopics) more" : ""),
             "state": state(of: stream, newest), "waiting": DataSize.text(stream.waitingBytes),
             "since": "\(stream.since)",
         ]

@@ -10,20 +10,36 @@ extension AdminPages {
 
     // MARK: Following and publishing
 
-    func live(
-        _ request: Request,
-        _ visitor: Visitor,
-        filled: [String: Any] = [:],
-        status: HTTPResponse.Status = .ok
-    ) async throws -> Response {
-        let group = request.query("group")
-        var values: [String: Any] = ["group": group]
-        if let followed = try? GroupName(group) {
-            values["followed"] = "\(followed)"
-        } else if !group.isEmpty {
-            values["refusal"] = "A group's name has 1 to 100 ASCII letters, digits, '-', '_' or '.'."
+    /// Groups that the page offers to follow, by name.
+    private static let suggestions = 12
+
+    func live(_ request: Request, _ visitor: Visitor) async throws -> Response {
+        let fields = try FormFields(queryOf: request.head)
+        let topics = LiveTopics(fields)
+        let (after, wantsPresence) = (fields["last_event_id"] ?? "", fields["presence"] == "true")
+        let found = try await messages.log.store.groups(
+            prefix: "",
+            after: "",
+            limit: Self.suggestions + Chat.reservedGroups.count
+        )
+        let groups = found.map(\.name).filter { !Chat.reservedGroups.contains($0) }.prefix(Self.suggestions)
+        var values: [String: Any] = [
+            "topics": topics.text, "after": after, "presence": wantsPresence, "isEmpty": topics.isEmpty,
+            "groups": groups.map { ["name": "\($0)"] },
+            "offered": groups.filter { !topics.groups.contains($0) }.map { group in
+                let all = (topics.texts + ["\(group)"]).joined(separator: " ")
+                return ["name": "\(group)", "query": "?topics=\(Self.formEncoded(all))"]
+            },
+            // The form refuses the others.
+            "to": topics.groups.first { !Chat.reservedGroups.contains($0) }?.description ?? "",
+        ]
+        values["hasOffers"] = (values["offered"] as? [Any])?.isEmpty == false
+        values["refusal"] = topics.refusal
+        if topics.canBeFollowed {
+            let start = after.isEmpty ? "last=20" : "last_event_id=\(Self.formEncoded(after))"
+            values["followed"] = "\(topics.query)&\(start)" + (wantsPresence ? "&presence=true" : "")
         }
-        return try page("admin-live", visitor, title: "Live", values.merging(filled) { $1 }, status: status)
+        return try page("admin-live", visitor, title: "Live", values)
     }
 
     private struct Published: Encodable {
@@ -60,9 +76,18 @@ extension AdminPages {
                 try await grant(request, administrator, StreamGrant(groups: [statistics.group]))
             },
             StreamRoute(path: "/admin/live/events/") { request, administrator in
-                let name = request.path.flatMap { Self.group(inQueryOf: $0) } ?? ""
-                let group = try Self.group(name)
-                let grant = StreamGrant(groups: [group], payload: .composed(tail))
+                let fields = try FormFields(queryOf: request)
+                let topics = LiveTopics(fields)
+                guard topics.canBeFollowed else {
+                    throw HTTPError(
+                        .badRequest,
+                        message: topics.refusal ?? "Name the groups to follow: ?group=NAME&match=PATTERN."
+                    )
+                }
+                var grant = StreamGrant(groups: topics.groups, payload: .composed(tail))
+                grant.patterns = topics.patterns
+                // Whoever looks on is not one of them.
+                (grant.showsPresence, grant.isPresent) = (fields["presence"] == "true", false)
                 return try await self.grant(request, administrator, grant)
             },
         ]
@@ -84,12 +109,6 @@ extension AdminPages {
         grant.user = administrator.user ?? "admin"
         (grant.expiresAt, grant.end) = (administrator.endsAt, administrator.end)
         return grant
-    }
-
-    /// A group's name needs no decoding: what would need it is none.
-    private static func group(inQueryOf path: String) -> String? {
-        path.split(separator: "?", maxSplits: 1).last?.split(separator: "&")
-            .first { $0.hasPrefix("group=") }.map { String($0.dropFirst("group=".count)) }
     }
 }
 

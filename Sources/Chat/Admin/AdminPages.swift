@@ -15,6 +15,7 @@ struct AdminPages: Sendable {
     /// Whether the server has keys.
     let takesTokens: Bool
     let openStreams: OpenStreams
+    let counters: Counters
     let statistics: Statistics
     let templates: Templates
     let tail: TailComposer
@@ -42,7 +43,8 @@ struct AdminPages: Sendable {
         routes.add("/admin/groups/purge/", post: form(purgeGroup))
         routes.add("/admin/connections/", get: signedIn(connectionList))
         routes.add("/admin/connections/end/", post: form(endConnection))
-        routes.add("/admin/live/", get: signedIn { try await live($0, $1) })
+        routes.add("/admin/access/", get: signedIn(accessPage))
+        routes.add("/admin/live/", get: signedIn(live))
         routes.add("/admin/publish/", post: form(publish))
         routes.add("/admin/**", get: signedIn { _, _ in throw HTTPError(.notFound, message: "There is no such page.") })
     }
@@ -72,7 +74,8 @@ struct AdminPages: Sendable {
 
     private static let sections = [
         ("/admin/", "Overview"), ("/admin/messages/", "Messages"), ("/admin/authors/", "Authors"),
-        ("/admin/groups/", "Groups"), ("/admin/connections/", "Connections"), ("/admin/live/", "Live"),
+        ("/admin/groups/", "Groups"), ("/admin/connections/", "Connections"), ("/admin/access/", "Access"),
+        ("/admin/live/", "Live"),
     ]
 
     // MARK: Coming back to a list

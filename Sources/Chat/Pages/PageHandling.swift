@@ -50,7 +50,7 @@ extension Request {
 
     /// A field of the query; empty where there is none, or where the query is no query.
     func query(_ name: String) -> String {
-        (try? FormFields(queryOf: self))?[name] ?? ""
+        (try? FormFields(queryOf: head))?[name] ?? ""
     }
 }
 

@@ -37,6 +37,7 @@ struct Templates: Sendable {
         ("admin-author", PackageResources.admin_author_mustache),
         ("admin-groups", PackageResources.admin_groups_mustache),
         ("admin-connections", PackageResources.admin_connections_mustache),
+        ("admin-access", PackageResources.admin_access_mustache),
         ("admin-live", PackageResources.admin_live_mustache),
         ("admin-confirm", PackageResources.admin_confirm_mustache),
     ]

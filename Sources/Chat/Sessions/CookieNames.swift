@@ -11,8 +11,10 @@ struct CookieNames: Sendable {
         self.suffix = suffix
     }
 
+    /// The admin's has another name than in the first releases, which bound theirs to `/admin/`: of two cookies with one name
+    /// browsers send the one with the longer path first.
     subscript(kind: Session.Kind) -> String {
-        "notify_\(kind == .chat ? "session" : "admin")_\(suffix)"
+        "notify_\(kind == .chat ? "session" : "administrator")_\(suffix)"
     }
 
     /// Those of this database, made where there are none.

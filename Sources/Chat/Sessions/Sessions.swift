@@ -76,8 +76,6 @@ struct Sessions: Sendable {
 }
 
 extension Session.Kind {
-    var path: String { self == .chat ? "/" : "/admin/" }
-
     /// The token in a request's cookies (RFC 6265 §5.4), if there is one.
     func token(in headers: HTTPFields, _ cookies: CookieNames) -> SecretToken? {
         let name = cookies[self]

@@ -71,7 +71,7 @@ extension Sessions {
             || request.headers[.origin]?.lowercased().hasPrefix("https://") == true
             || request.headers[.forwardedProtocol].map(Self.firstValue) == "https"
         let age = token == nil ? 0 : lifetime(kind).components.seconds
-        return "\(cookies[kind])=\(token?.text ?? ""); Path=\(kind.path); Max-Age=\(age); HttpOnly; SameSite=Lax"
+        return "\(cookies[kind])=\(token?.text ?? ""); Path=/; Max-Age=\(age); HttpOnly; SameSite=Lax"
             + (isSecure ? "; Secure" : "")
     }
 }

@@ -3,11 +3,12 @@ import Gateway
 import NIOCore
 import NIOFoundationCompat
 
-/// Any group's messages for the admin's live tail: all under one event name, since a browser's `EventSource` tells only of
+/// The messages of any groups for the admin's live tail: all under one event name, since a browser's `EventSource` tells only of
 /// the names that it was asked about.
 final class TailComposer: MessageComposer {
     private struct Shown: Encodable {
         let id: String?
+        let group: String
         let event: String
         let data: String
         let created_at: String
@@ -30,6 +31,7 @@ final class TailComposer: MessageComposer {
         }
         let shown = Shown(
             id: message.id.map { "\($0)" },
+            group: message.group?.description ?? "",
             event: message.event,
             data: String(buffer: data),
             created_at: "\(message.createdAt)"

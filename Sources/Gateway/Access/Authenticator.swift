@@ -1,4 +1,5 @@
 import Broker
+import NIOCore
 import NIOHTTP1
 
 /// Says on whose behalf a request comes.
@@ -12,6 +13,8 @@ final class Authenticator {
     private var remembered: RememberedTokens
     private let wallClock: @Sendable () -> Timestamp
     private let counters: Counters
+    private let strangers: Strangers
+    private let seen: SeenTokens
 
     /// - Parameter keys: Nil where there is no access control.
     init(
@@ -19,17 +22,23 @@ final class Authenticator {
         _ configuration: AccessConfiguration,
         keys: AccessKeys?,
         counters: Counters,
+        strangers: Strangers,
+        seen: SeenTokens,
         wallClock: @escaping @Sendable () -> Timestamp
     ) {
         (self.terms, self.keys, self.counters, self.wallClock) = (terms, keys, counters, wallClock)
+        (self.strangers, self.seen) = (strangers, seen)
         rules = TokenRules(configuration)
         remembered = RememberedTokens(limit: configuration.rememberedTokens)
     }
 
-    /// - Parameter head: Loses a token that stands in its address, or among the subprotocols of a WebSocket.
+    /// - Parameters:
+    ///   - head: Loses a token that stands in its address, or among the subprotocols of a WebSocket.
+    ///   - peer: The other end of the connection.
     func principal(
         of head: inout HTTPRequestHead,
         _ fields: AccessFields,
+        from peer: AddressBytes?,
         isFromTrustedPage: @autoclosure () -> Bool
     ) -> Principal {
         guard let keys else { return .open(terms) }
@@ -51,12 +60,40 @@ final class Authenticator {
         case .none: return .anonymous(terms)
         case .malformed(let why): return refused(TokenFault(why))
         case .token(let text):
-            let snapshot = keys.current
+            return principal(text, keys, of: strangers.proxies.client(head.headers, peer: peer)?.forLimits)
+        }
+    }
+
+    /// - Parameter client: Whose tokens that do not count are counted; asked for only where a token is not known.
+    private func principal(
+        _ text: String,
+        _ keys: AccessKeys,
+        of client: @autoclosure () -> AddressBytes?
+    ) -> Principal {
+        let (snapshot, digest, now) = (keys.current, TokenRules.digest(of: text), wallClock())
+        if let token = remembered.find(digest, snapshot) {
             do throws(TokenFault) {
-                return .token(try verified(text, snapshot), terms)
+                try token.check(at: now)
+                token.noteUse(at: now)
+                return .token(token, terms)
             } catch {
-                return refused(error, unknownTo: error.isOfUnknownKey && keys.keySet != nil ? snapshot : nil)
+                remembered.forget(digest)
+                return refused(error)
             }
+        }
+        let client = client()
+        if !seen.counts(digest, at: now), let problem = strangers.tooManyBadTokens(of: client, now: .now()) {
+            return .refused(problem)
+        }
+        do throws(TokenFault) {
+            let token = try rules.verify(text, snapshot, now: now)
+            // What stays in memory is bounded by number; a long token has many patterns.
+            if text.utf8.count <= Self.longestRemembered { remembered.remember(token, as: digest, snapshot) }
+            seen.note(token, at: now)
+            return .token(token, terms)
+        } catch {
+            strangers.countBadToken(of: client, now: .now())
+            return refused(error, unknownTo: error.isOfUnknownKey && keys.keySet != nil ? snapshot : nil)
         }
     }
 
@@ -67,20 +104,4 @@ final class Authenticator {
 
     /// In bytes.
     private static let longestRemembered = 4 << 10
-
-    private func verified(_ text: String, _ keys: KeySnapshot) throws(TokenFault) -> VerifiedToken {
-        let digest = TokenRules.digest(of: text)
-        let now = wallClock()
-        if let token = remembered.find(digest, keys) {
-            do throws(TokenFault) { try token.check(at: now) } catch {
-                remembered.forget(digest)
-                throw error
-            }
-            return token
-        }
-        let token = try rules.verify(text, keys, now: now)
-        // What stays in memory is bounded by number; a long token has many patterns.
-        if text.utf8.count <= Self.longestRemembered { remembered.remember(token, as: digest, keys) }
-        return token
-    }
 }

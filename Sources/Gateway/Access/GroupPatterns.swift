@@ -25,6 +25,15 @@ struct GroupPatterns: Sendable, Equatable {
 
     var isEmpty: Bool { names.isEmpty && patterns.isEmpty }
 
+    /// Some of them for people: `a, b and 3 more`.
+    var summary: String {
+        let texts = names.map(\.description).sorted() + patterns.map(\.description)
+        let rest = texts.count - Self.shown
+        return texts.prefix(Self.shown).joined(separator: ", ") + (rest > 0 ? " and \(rest) more" : "")
+    }
+
+    private static let shown = 3
+
     func cover(_ topic: Topic) -> Bool {
         switch topic {
         case .group(let name): if names.contains(name) { return true }

@@ -27,6 +27,16 @@ struct Rights: Sendable, Equatable {
         }
     }
 
+    /// For people: `publish orders.*; subscribe a, b; admin`.
+    var summary: String {
+        let texts = Right.allCases.compactMap { right -> String? in
+            guard grantAny(right) else { return nil }
+            let groups = groups(right)
+            return groups.isEmpty ? right.rawValue : "\(right.rawValue) \(groups.summary)"
+        }
+        return texts.isEmpty ? "none" : texts.joined(separator: "; ")
+    }
+
     /// The groups that a right is for; none where it is for no groups.
     func groups(_ right: Right) -> GroupPatterns {
         switch right {

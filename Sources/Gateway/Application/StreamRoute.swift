@@ -46,6 +46,10 @@ public struct StreamGrant: Sendable {
     public var payload: Payload
     /// Whether a client that names no beginning gets all that is stored first, and not only what is new.
     public var beginsWithAll: Bool
+    /// Whether the client is told who follows the groups: those that are named, and not those of patterns.
+    public var showsPresence = false
+    /// Whether it counts among those who follow the groups. One that only looks on does not.
+    public var isPresent = true
     /// Who it is for, as operators see it; nil: nobody who is known.
     public var user: String?
     /// When the stream ends, by the wall clock, and the client may ask anew; nil: never.

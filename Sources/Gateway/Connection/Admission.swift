@@ -54,7 +54,7 @@ struct Admission {
                 guard route == nil else { throw error }
                 request.laterProblem = error
             }
-            if isExcess, !(route?.isStream ?? false) {
+            if isExcess, !(route?.isStream ?? false), !request.mayBeEventStream {
                 counters.refusedConnections.add(1)
                 throw arrival.isExcessOfAddress ? strangers.tooManyConnections : tooMany
             }
@@ -88,7 +88,7 @@ struct Admission {
     private func principal(of head: inout HTTPRequestHead, _ arrival: Arrival) throws(Problem) -> Principal {
         if head.version == .http2, head.fieldBytes > limits.headerBytes { throw .headTooLarge(limits) }
         let (fields, method) = (AccessFields(head.headers), head.method)
-        let isSecure = strangers.proxies.isSecure(head.headers, peer: arrival.peer) ?? arrival.isSecure
+        let isSecure = isSecure(head, arrival)
         try access.check(head, fields, isSecure: isSecure)
         if arrival.entrance == .operations {
             // A page that has a name of its own lead to this machine has no token to show here.
@@ -106,8 +106,25 @@ struct Admission {
         return authenticator.principal(
             of: &head,
             fields,
+            from: arrival.peer,
             isFromTrustedPage: access.isFromTrustedPage(method, fields, isSecure: isSecure)
         )
+    }
+
+    /// Whether a request to the router comes from a page that may use what the browser keeps for this server. Without keys
+    /// nobody asks.
+    func isFromTrustedPage(_ request: IncomingRequest, _ arrival: Arrival) -> Bool {
+        guard authenticator.keys != nil else { return false }
+        let head = request.head
+        return access.isFromTrustedPage(
+            head.method,
+            AccessFields(head.headers),
+            isSecure: isSecure(head, arrival)
+        )
+    }
+
+    private func isSecure(_ head: HTTPRequestHead, _ arrival: Arrival) -> Bool {
+        strangers.proxies.isSecure(head.headers, peer: arrival.peer) ?? arrival.isSecure
     }
 
     /// Why a stream is not begun now.

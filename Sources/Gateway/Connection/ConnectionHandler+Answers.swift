@@ -7,7 +7,7 @@ import NIOHTTP1
 extension ConnectionHandler {
     func answer(_ request: IncomingRequest) {
         guard let context else { return }
-        if let problem = request.problem { return respond(problem.answer) }
+        if let problem = request.problem { return refuse(request, problem) }
         // Its body may have taken hours.
         do throws(Problem) { try request.principal.checkTime(services.shard.settings.wallClock()) } catch {
             return respond(error.answer)
@@ -50,9 +50,21 @@ extension ConnectionHandler {
         }
     }
 
+    private func refuse(_ request: IncomingRequest, _ problem: Problem) {
+        // The token may count: `EventSource` would never come back from a 429.
+        guard problem.rejection == .guesses, request.route?.isStream ?? false, request.head.method == .GET,
+            !SocketHandshake.isAsked(request.head), request.route != .socket
+        else { return respond(problem.answer) }
+        comeBackLater(request, "too many tokens that do not count came from this address (--bad-token-rate)", .guesses)
+    }
+
     private func route(_ request: IncomingRequest, _ context: ChannelHandlerContext) {
         let this = NIOLoopBound(self, eventLoop: context.eventLoop)
-        let work = services.router.route(request, context.channel) { response in
+        if let excess, request.mayBeEventStream {
+            return comeBackLater(request, services.admission.reasonToWait, excess)
+        }
+        let isTrusted = services.admission.isFromTrustedPage(request, arrival)
+        let work = services.router.route(request, context.channel, isFromTrustedPage: isTrusted) { response in
             this.eventLoop.execute { this.value.take(response) }
         }
         routing = work

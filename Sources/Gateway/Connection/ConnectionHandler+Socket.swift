@@ -31,9 +31,11 @@ extension ConnectionHandler {
         }
         let shared = services.shard.shared
         let place = shared.strangers.streamSeat(for: request.principal)
-        let isOverLimit = loop.isEnding || !place.isFree
+        let hasPatterns = stream?.takePatterns(shared.patterns) ?? true
+        let rejection = excess ?? (place.isFree ? hasPatterns ? nil : .connections : .user)
         let origin = StreamOrigin(
             user: grant?.user ?? request.principal.token?.user,
+            info: grant == nil ? request.principal.token?.info : nil,
             client: shared.strangers.proxies.client(request.head.headers, peer: arrival.peer),
             since: services.shard.settings.wallClock()
         )
@@ -42,7 +44,7 @@ extension ConnectionHandler {
             principal: request.principal,
             origin: origin,
             publisher: shared.strangers.publisher(request.principal, request.head.headers, arrival.peer),
-            seat: isOverLimit ? nil : place.seat,
+            seat: rejection == nil ? place.seat : nil,
             wire: wire,
             transport: arrival.isSecure ? .webSocketTLS : .webSocket
         )
@@ -59,9 +61,13 @@ extension ConnectionHandler {
         }
         self.mark = nil
         guard upgrade(to: socket, &head, context) else { return close() }
-        if isOverLimit {
+        if let rejection {
             services.counters.refusedConnections.add(1)
+            services.counters.rejections.add(1, rejection)
             socket.comeBackLater()
+        } else if loop.isEnding {
+            // The server stops.
+            socket.goAway()
         } else if var stream {
             stream.origin = origin
             socket.begin("", stream)
@@ -111,12 +117,14 @@ extension Subscriber.Request {
     fileprivate var withoutEnd: Subscriber.Request {
         var grant = grant
         (grant.expiresAt, grant.end) = (nil, nil)
-        return Subscriber.Request(
+        var request = Subscriber.Request(
             feedKey: feedKey,
             start: start,
             requested: requested,
             grant: grant,
             origin: origin
         )
+        request.showsPresence = showsPresence
+        return request
     }
 }

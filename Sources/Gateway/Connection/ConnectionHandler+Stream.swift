@@ -39,6 +39,8 @@ extension ConnectionHandler {
             let reason = "this user has as many streams as are allowed (--max-streams-per-user)"
             return comeBackLater(format, fields, reason, .user)
         }
+        let patterns = services.shard.shared.patterns
+        guard stream.takePatterns(patterns) else { return comeBackLater(format, fields, patterns.reason, .connections) }
         streamSeat = place.seat
         begin(Subscriber(request: stream, shard: services.shard), fields, answering: request.head, context)
     }
@@ -84,7 +86,8 @@ extension ConnectionHandler {
     func endStream() {
         wire.detach()
         endStreamed()
-        if subscriber != nil, let mark, services.requestLog.hasRequests {
+        // A poll that nobody waits for any more is a request that was given up: that has been said.
+        if let subscriber, !(subscriber is LongPoll), let mark, services.requestLog.hasRequests {
             services.requestLog.streamEnded(subject(nil, mark))
         }
         mark = nil
@@ -94,9 +97,16 @@ extension ConnectionHandler {
     }
 
     /// Why the connection is to end; nil where the server stops.
-    private var excess: Rejection? {
+    var excess: Rejection? {
+        guard loop.isEnding else { return nil }
         if arrival.isExcessOfAddress { return .address }
         return arrival.isExcess ? .connections : nil
+    }
+
+    /// The same, for a stream that was refused before it was looked at.
+    func comeBackLater(_ request: IncomingRequest, _ reason: String, _ rejection: Rejection) {
+        let format: EventFormat = Subscriber.Request.wantsLines(request.head.headers) ? .lines : .plain
+        comeBackLater(format, StreamHead.fields(of: format, isNegotiated: true), reason, rejection)
     }
 
     /// An answer that makes `EventSource` try again: a 503 would end it for good.

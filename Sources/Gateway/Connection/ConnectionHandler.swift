@@ -69,7 +69,8 @@ final class ConnectionHandler: ChannelDuplexHandler, RemovableChannelHandler, Op
     }
 
     func channelInactive(context: ChannelHandlerContext) {
-        if let mark, subscriber == nil, streamed == nil {
+        // A poll is a request that waits; a stream was answered when it began.
+        if let mark, streamed == nil, subscriber == nil || subscriber is LongPoll {
             mark.span?.abandon()
             if services.requestLog.hasRequests { services.requestLog.abandoned(subject(loop.beingAnswered, mark)) }
         }

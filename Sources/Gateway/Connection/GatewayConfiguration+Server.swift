@@ -33,6 +33,7 @@ extension GatewayConfiguration {
             patternsPerStream: maximumPatternsPerStream,
             last: maximumLast,
             subscriptionsPerSocket: maximumSubscriptionsPerSocket,
+            patternsPerSocket: maximumPatternsPerSocket,
             unansweredPublishes: maximumUnansweredPublishes,
             streams: Dictionary(streams.map { (LoopRoute.key(ofPath: $0.path), $0) }) { first, _ in first },
             sockets: Dictionary(sockets.map { (LoopRoute.key(ofPath: $0.path), $0) }) { first, _ in first }

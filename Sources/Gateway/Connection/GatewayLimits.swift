@@ -13,6 +13,8 @@ struct GatewayLimits: Sendable {
     /// Messages that `last` replays, at most.
     let last: Int
     let subscriptionsPerSocket: Int
+    /// Patterns of one WebSocket, over all its subscriptions.
+    let patternsPerSocket: Int
     /// Publishes of one WebSocket that wait for their answers.
     let unansweredPublishes: Int
     /// Applications' streams by their paths.

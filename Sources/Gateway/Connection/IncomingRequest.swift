@@ -97,6 +97,12 @@ final class IncomingRequest {
         return !text.isEmpty && text.utf8.allSatisfy { (0x30...0x39).contains($0) } ? .max : nil
     }
 
+    /// Whether a route could answer with an event stream: `EventSource` says that it wants one.
+    var mayBeEventStream: Bool {
+        route == nil && head.method == .GET
+            && head.headers["accept"].contains { $0.lowercased().contains("text/event-stream") }
+    }
+
     var expectsContinue: Bool {
         head.usesHTTP11 && head.headers.contains(name: "expect")
     }
@@ -214,7 +220,13 @@ enum LoopRoute: Hashable {
 
     /// Whether a query has the field `wait`.
     private static func waits(_ query: Substring) -> Bool {
-        !query.isEmpty && query.utf8.split(separator: UInt8(ascii: "&")).contains { $0.starts(with: "wait=".utf8) }
+        guard !query.isEmpty else { return false }
+        if query.utf8.split(separator: UInt8(ascii: "&")).contains(where: { $0.starts(with: "wait=".utf8) }) {
+            return true
+        }
+        // Names may be escaped as well. Whoever answers it says where an escape is broken.
+        guard query.utf8.contains(UInt8(ascii: "%")), let fields = try? FormText.fields(of: query) else { return false }
+        return fields.contains { $0.name == "wait" }
     }
 
     /// A path as the router sees it: with or without `/` at its end.

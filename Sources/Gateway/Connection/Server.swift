@@ -71,6 +71,8 @@ struct Server: Sendable {
                             configuration.access,
                             keys: keys,
                             counters: shared.counters,
+                            strangers: shared.strangers,
+                            seen: shared.seenTokens,
                             wallClock: shard.settings.wallClock
                         )
                         let services = ConnectionServices(

@@ -1,3 +1,4 @@
+public import HTTPTypes
 public import Hummingbird
 import NIOCore
 
@@ -35,8 +36,8 @@ public struct FormFields: Sendable {
     /// The fields of a request's query, as a form with the method GET sends them.
     ///
     /// - Throws: What a route may throw: 400 where an escape is broken or not UTF-8.
-    public init(queryOf request: Request) throws {
-        fields = try RequestTarget(request.head.path ?? "/").fields()
+    public init(queryOf request: HTTPRequest) throws {
+        fields = try RequestTarget(request.path ?? "/").fields()
     }
 
     /// The first field of a name.

@@ -9,7 +9,7 @@ public struct OpenStream: Sendable {
         /// NDJSON.
         case lines = "ndjson"
         case longPoll = "long-poll"
-        /// A subscription of a WebSocket. Each of them is shown; to end one ends the socket.
+        /// A subscription of a WebSocket, or a WebSocket without one. Each subscription is shown; to end one ends the socket.
         case webSocket = "websocket"
     }
 
@@ -26,7 +26,7 @@ public struct OpenStream: Sendable {
     public let patterns: [String]
     /// Whether it gets each message as it comes. Otherwise it opens, or reads on from its position.
     public let isLive: Bool
-    /// As far as everything was written to it; nil while it opens.
+    /// As far as everything was written to it; nil while it opens, and for a WebSocket that follows nothing.
     public let position: MessageID?
     /// Bytes that wait for its client.
     public let waitingBytes: Int

@@ -27,7 +27,7 @@ public final class OpenStreams: Sendable {
     }
 
     /// The loops live until `body` has returned.
-    private func withLoops<Value>(_ body: ([NIOLoopBound<ConnectionServices>]) async -> Value) async -> Value {
+    func withLoops<Value>(_ body: ([NIOLoopBound<ConnectionServices>]) async -> Value) async -> Value {
         let state = state.withLock { state in
             state.outside?.begin()
             return state
@@ -74,7 +74,7 @@ public final class OpenStreams: Sendable {
 }
 
 extension Shard {
-    /// Some of its open streams, ascending by number.
+    /// Some of its open streams, and of its sockets that follow nothing, ascending by number.
     ///
     /// - Parameter id: Of a stream's number on this loop.
     fileprivate func openStreams(
@@ -82,17 +82,32 @@ extension Shard {
         limit: Int,
         _ id: (Int) -> OpenStreamID
     ) -> [(number: Int, stream: OpenStream)] {
-        let later = allStreams.filter { $0.isOpen && id($0.number).number > last }
-        return later.sorted { $0.number < $1.number }.prefix(limit).map { stream in
-            let id = id(stream.number)
-            return (id.number, stream.description(id: id.text))
+        let open: [any Shown] = allStreams.filter(\.isOpen) + sockets.all.filter(\.followsNothing)
+        let later = open.filter { id($0.number).number > last }
+        return later.sorted { $0.number < $1.number }.prefix(limit).map { shown in
+            let id = id(shown.number)
+            return (id.number, shown.description(id: id.text))
         }
     }
 
     /// - Returns: Whether it was open.
     fileprivate func end(_ number: Int) -> Bool {
+        if let socket = sockets[number], socket.isOpen {
+            socket.goAway()
+            return true
+        }
         guard let stream = streams[number], stream.isOpen else { return false }
         stream.end()
         return true
     }
 }
+
+/// What operators see of a loop.
+private protocol Shown {
+    /// On its loop.
+    var number: Int { get }
+    func description(id: String) -> OpenStream
+}
+
+extension Subscriber: Shown {}
+extension SocketHandler: Shown {}

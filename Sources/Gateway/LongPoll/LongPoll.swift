@@ -79,7 +79,12 @@ final class LongPoll: Subscriber {
             )
             goOn()
         case .write:
+            let before = gathered.count
             if let page { take(page.piece) }
+            // A stretch that had none of them: what is in hand is not held back for what may lie far.
+            if !gathered.isEmpty, gathered.count == before, !gathered.hasMore, cursor.phase != .live {
+                return finish(hasMore: false, at: cursor.position)
+            }
             goOn()
         case .wait:
             if cursor.phase == .live { goOn() }
@@ -105,19 +110,23 @@ final class LongPoll: Subscriber {
         guard let last else { return 0 }
         // All polls of a feed with the same limit have the same answer.
         let key = Feed.SharedAnswer.Key(limit: poll.limit, after: position, last: last)
-        if feed.sharedAnswer?.key != key {
-            var gathered = gathered
-            for batch in batches where !gathered.hasMore { gathered.take(batch) }
-            let body = gathered.body(
-                hasMore: gathered.hasMore,
-                position: "\(shard.epochs.id(gathered.last))",
-                reset: nil
-            )
-            feed.sharedAnswer = Feed.SharedAnswer(key: key, messages: gathered.count, body: body)
-        }
-        guard let answer = feed.sharedAnswer else { return 0 }
-        finish(.json(.ok, answer.body))
+        let known = feed.sharedAnswers.first { $0.key == key }
+        let answer = known ?? makeAnswer(key, batches)
+        if known == nil { feed.share(answer) }
+        finish(answer.answer)
         return answer.messages
+    }
+
+    private func makeAnswer(_ key: Feed.SharedAnswer.Key, _ batches: [Batch]) -> Feed.SharedAnswer {
+        var gathered = gathered
+        for batch in batches where !gathered.hasMore { gathered.take(batch) }
+        let body = gathered.body(
+            hasMore: gathered.hasMore,
+            position: "\(shard.epochs.id(gathered.last))",
+            reset: nil
+        )
+        let answer = bounded(.json(.ok, body))
+        return Feed.SharedAnswer(key: key, messages: answer.status == .ok ? gathered.count : 0, answer: answer)
     }
 
     // MARK: The answer
@@ -151,7 +160,20 @@ final class LongPoll: Subscriber {
     private func finish(hasMore: Bool, at position: Int64) {
         let position = "\(shard.epochs.id(hasMore && !gathered.isEmpty ? gathered.last : position))"
         shard.counters.deliveries.add(gathered.count)
-        finish(.json(.ok, gathered.body(hasMore: hasMore, position: position, reset: reset)))
+        finish(bounded(.json(.ok, gathered.body(hasMore: hasMore, position: position, reset: reset))))
+    }
+
+    /// The answer, where there is room for it beside those of other clients, which read slowly. One that many get is counted
+    /// once. Nothing is lost: its client asks again.
+    private func bounded(_ answer: Answer) -> Answer {
+        let answers = shard.shared.answers
+        var answer = answer
+        let bytes = answer.body.readableBytes
+        guard bytes >= LargeAnswers.leastBytes else { return answer }
+        let held = BudgetShare(of: answers.budget)
+        guard answers.hold(bytes, held) else { return answers.isFull.answer }
+        answer.held = held
+        return answer
     }
 
     private func finish(_ answer: Answer) {

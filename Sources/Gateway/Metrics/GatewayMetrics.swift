@@ -14,7 +14,7 @@ struct GatewayMetrics: Sendable {
 
     /// Those of the gateway and of the message log; the process's own are not among them.
     var families: [MetricFamily] {
-        server + connections + streams + refusals + publishes + memory + store + layer
+        server + connections + streams + presence + refusals + publishes + memory + store + layer
     }
 
     private var server: [MetricFamily] {
@@ -169,6 +169,42 @@ struct GatewayMetrics: Sendable {
         ]
     }
 
+    private var presence: [MetricFamily] {
+        let figures = shared.presence.figures
+        return [
+            .gauge(
+                "notify_presence_users",
+                "Users who follow groups by name, counted for each group.",
+                figures.users
+            ),
+            .gauge(
+                "notify_presence_anonymous",
+                "Streams of nobody who is known that follow groups by name, counted for each group.",
+                figures.anonymous
+            ),
+            .gauge(
+                "notify_presence_leaving",
+                "Users without a connection who have not left yet, among the users.",
+                figures.leaving
+            ),
+            .counter(
+                "notify_presence_early_leaves_total",
+                "Users who left early, since too many were about to leave.",
+                figures.leftEarly
+            ),
+            .counter(
+                "notify_presence_events_total",
+                "Events of presence written to streams.",
+                counters.presenceEvents.value
+            ),
+            .counter(
+                "notify_presence_coalesced_total",
+                "Joins and leaves that cancelled each other out, or were told together with others.",
+                figures.coalesced
+            ),
+        ]
+    }
+
     private var refusals: [MetricFamily] {
         [
             .counter(
@@ -188,6 +224,11 @@ struct GatewayMetrics: Sendable {
                 counters.refusedPublishes.value
             ),
             .counter("notify_refused_tokens_total", "Tokens that did not count.", counters.refusedTokens.value),
+            .gauge(
+                "notify_followed_patterns",
+                "Patterns that are followed, each counted once.",
+                shared.patterns.count
+            ),
             .gauge(
                 "notify_rated_publishers",
                 "Tokens and addresses whose publishes are counted.",

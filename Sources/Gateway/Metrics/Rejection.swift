@@ -8,11 +8,13 @@ public enum Rejection: String, CaseIterable, Hashable, Sendable {
     case origin
     /// A token is missing, or does not count.
     case token
+    /// Too many tokens of one address that do not count.
+    case guesses
     /// The right to do this is missing.
     case right
     /// Too many publishes of one token or address.
     case rate
-    /// Too many connections, or streams of HTTP/2, in all.
+    /// Too many connections, streams of HTTP/2, or patterns, in all.
     case connections
     /// Too many connections of one address.
     case address

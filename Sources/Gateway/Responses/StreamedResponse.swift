@@ -31,8 +31,7 @@ final class StreamedResponse {
         (status, kind) = (head.status, head.kind)
         shard = handler.services.shard
         health = PeerHealth(heartbeat: shard.settings.heartbeat, stallTimeout: shard.settings.stallTimeout)
-        shard.nextResponse += 1
-        number = shard.nextResponse
+        number = shard.nextNumber()
         shard.responses[number] = self
         shard.counters.streamedResponses.add(1, kind)
     }

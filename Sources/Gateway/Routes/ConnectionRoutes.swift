@@ -3,18 +3,19 @@ import HTTPTypes
 import Hummingbird
 import NIOCore
 
-/// The streams that are open, for those who run the server.
+/// The streams that are open, and the WebSockets that follow nothing, for those who run the server.
 struct ConnectionRoutes: Sendable {
     let streams: OpenStreams
+    let sessions: AdministratorSessions?
 
     func register(in router: Router<GatewayContext>) {
         router.resource(
             "/connections",
-            [.get: RouteHandler(needs: .server(.admin)) { request, _ in try await list(request) }]
+            [.get: .administration(sessions) { request, _ in try await list(request) }]
         )
         router.resource(
             "/connections/:id",
-            [.delete: RouteHandler(needs: .server(.admin)) { try await end($0, $1) }]
+            [.delete: .administration(sessions) { try await end($0, $1) }]
         )
     }
 

@@ -3,9 +3,10 @@ import Hummingbird
 /// What the server tells of itself, in Prometheus' text format.
 struct MetricsRoutes: Sendable {
     let metrics: GatewayMetrics
+    let sessions: AdministratorSessions?
 
     func register(in router: Router<GatewayContext>) {
-        router.resource("/metrics", [.get: RouteHandler(needs: .server(.admin)) { _, _ in answer }])
+        router.resource("/metrics", [.get: .administration(sessions) { _, _ in answer }])
     }
 
     private var answer: Answer {

@@ -5,13 +5,11 @@ import HTTPTypes
 /// one that was passed over would do nothing, without a word.
 struct QueryParameters: Sendable {
     private let names: [String]
-    /// Those of later versions: 501, so that nobody takes them for done.
-    private let later: [String]
     /// It was taken out of the address where it may stand there.
     private static let token = "access_token"
 
-    private init(_ names: String..., later: [String] = []) {
-        (self.names, self.later) = (names, later)
+    private init(_ names: String...) {
+        self.names = names
     }
 
     static let stream = QueryParameters(
@@ -20,7 +18,7 @@ struct QueryParameters: Sendable {
         "last_event_id",
         "envelope",
         "trace",
-        later: ["presence"]
+        "presence"
     )
     static let streamOfGroups = QueryParameters(
         "group",
@@ -30,12 +28,13 @@ struct QueryParameters: Sendable {
         "last_event_id",
         "envelope",
         "trace",
-        later: ["presence"]
+        "presence"
     )
     static let history = QueryParameters("after", "before", "since", "limit", "wait")
     static let historyOfGroups = QueryParameters("group", "match", "after", "before", "since", "limit", "wait")
     static let purge = QueryParameters("through")
     static let groups = QueryParameters("prefix", "after", "limit")
+    static let presence = QueryParameters("after", "limit")
     static let connections = QueryParameters("after", "limit")
     static let publish = QueryParameters("event", "ttl", "persist")
     static let batch = QueryParameters("persist")
@@ -45,7 +44,7 @@ struct QueryParameters: Sendable {
     /// it to an address that may have one.
     private static let repeated = ["group", "match", "last_event_id"]
 
-    /// - Throws: ``Problem``: 400 that names those there are, or one that comes twice; 501 for one that another version has.
+    /// - Throws: ``Problem``: 400 that names those there are, or one that comes twice.
     func check(_ fields: [(name: String, value: String)]) throws(Problem) {
         var seen: [String] = []
         for (name, _) in fields {
@@ -66,7 +65,6 @@ struct QueryParameters: Sendable {
                     + "'Authorization: Bearer TOKEN', or start the server with keys and --allow-query-token."
             )
         }
-        guard !Self.has(later, name) else { return .notImplemented("The parameter '\(name)'") }
         return Problem(
             .badRequest,
             names.isEmpty

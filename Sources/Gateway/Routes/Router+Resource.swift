@@ -4,15 +4,17 @@ public import Hummingbird
 
 /// What answers a request, and what it needs. There is no way to make one without saying that.
 struct RouteHandler: Sendable {
-    typealias Handle = @Sendable (Request, GatewayContext) async throws -> Response
+    typealias Handle = @Sendable (Request, GatewayContext) async throws -> Answer
 
     let need: RouteNeed
     /// Whether `handle` checks the right to a group.
     private(set) var isForGroup = false
-    let handle: Handle
+    /// Whom it lets in beside those who have what it needs.
+    private(set) var sessions: AdministratorSessions?
+    let handle: @Sendable (Request, GatewayContext) async throws -> Response
 
     /// - Parameter needs: What the context's `access` allows then.
-    init(needs need: RouteNeed, _ handle: @escaping @Sendable (Request, GatewayContext) async throws -> Answer) {
+    init(needs need: RouteNeed, _ handle: @escaping Handle) {
         self.init(
             needs: need,
             response: { request, context in
@@ -21,8 +23,32 @@ struct RouteHandler: Sendable {
         )
     }
 
-    fileprivate init(needs need: RouteNeed, response handle: @escaping Handle) {
+    /// For routes whose bodies may be made while they are sent.
+    fileprivate init(
+        needs need: RouteNeed,
+        response handle: @escaping @Sendable (Request, GatewayContext) async throws -> Response
+    ) {
         (self.need, self.handle) = (need, handle)
+    }
+
+    /// Needs the right `admin`, or a session of an administrator.
+    static func administration(_ sessions: AdministratorSessions?, _ handle: @escaping Handle) -> RouteHandler {
+        var handler = RouteHandler(needs: .server(.admin), handle)
+        handler.sessions = sessions
+        return handler
+    }
+
+    /// Refuses whoever has neither what it needs nor a session that does.
+    ///
+    /// - Throws: ``Problem``: 401, 403; what the look for the session throws.
+    func check(_ request: Request, _ context: GatewayContext) async throws {
+        do throws(Problem) { try need.check(context.principal) } catch {
+            guard let sessions else { throw error }
+            // A token that does not count is refused in any case.
+            try context.principal.checkToken()
+            // As with a token in a cookie: the browser sends it by itself.
+            guard context.isFromTrustedPage, try await sessions.has(request.head) else { throw error }
+        }
     }
 
     /// Needs a right to the group that the path names, as `:group`; `handle` is called once it is there.
@@ -83,7 +109,7 @@ extension Router where Context == GatewayContext {
             if let handler = handlers[method] {
                 on(path, method: method) { request, context in
                     var context = context
-                    try handler.need.check(context.principal)
+                    try await handler.check(request, context)
                     // Those of a group look at it first.
                     if !handler.isForGroup { try context.checkRest() }
                     context.access = context.principal.access(for: handler.need)

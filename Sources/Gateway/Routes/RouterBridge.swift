@@ -23,11 +23,13 @@ struct RouterBridge {
     func route(
         _ request: IncomingRequest,
         _ channel: any Channel,
+        isFromTrustedPage: Bool,
         complete: @escaping @Sendable (RoutedResponse) -> Void
     ) -> Task<Void, Never> {
         let responder = responder
         var context = GatewayContext(source: ApplicationRequestContextSource(channel: channel, logger: logger))
         context.principal = request.principal
+        context.isFromTrustedPage = isFromTrustedPage
         context.laterProblem = request.laterProblem
         context.held = BudgetShare(of: shared.answers.budget)
         let (head, body, memory, routed) = (request.head, request.body, request.memory, context)

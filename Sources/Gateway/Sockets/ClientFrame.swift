@@ -37,6 +37,8 @@ struct ClientFrame {
     /// What a refusal is about, as far as it was understood.
     private(set) var subscription: String?
     private(set) var request: Result<Request, Problem>
+    /// Whether it is a publish with something wrong in it.
+    private(set) var isUnreadPublish = false
 
     /// The longest text that an answer repeats, in bytes: a ref, the name of a subscription.
     static let longestText = 64
@@ -73,7 +75,8 @@ struct ClientFrame {
             _ = try scanner.compactValue()
             throw .problem(Problem(.badRequest, Self.nothing))
         }
-        defer { (self.ref, subscription) = (ref, name) }
+        var isPublish = false
+        defer { (self.ref, subscription, isUnreadPublish) = (ref, name, isPublish) }
         try scanner.object { key, scanner throws(JSONScanner.Failure) in
             if key == "ref" {
                 guard ref == nil else { throw Self.twice(key) }
@@ -88,13 +91,16 @@ struct ClientFrame {
                 let text = try Self.text(key, &scanner)
                 name = text.utf8.count <= Self.longestText ? text : nil
                 request = .unsubscribe(text)
-            case "publish": request = .publish(try Self.publish(&scanner))
+            case "publish":
+                isPublish = true
+                request = .publish(try Self.publish(&scanner))
             case "ping": request = .ping(try Self.shortValue(key, &scanner))
             default: throw Self.unknown(key, ["subscribe", "unsubscribe", "publish", "ping", "ref"])
             }
         }
         try scanner.end()
         guard let request else { throw .problem(Problem(.badRequest, Self.nothing)) }
+        isPublish = false
         return request
     }
 

@@ -28,6 +28,17 @@ enum ServerFrame {
         }
     }
 
+    /// - Parameter event: A JSON object.
+    static func presence(_ name: String, _ event: ByteBuffer) -> ByteBuffer {
+        SocketFrame.text(reserving: event.readableBytes + 120) { buffer in
+            buffer.writeStaticString("{\"presence\":{\"subscription\":")
+            buffer.writeJSON(string: name)
+            buffer.writeStaticString(",")
+            buffer.writeBytes(event.readableBytesView.dropFirst())
+            buffer.writeStaticString("}")
+        }
+    }
+
     static func unsubscribed(_ name: String, ref: ByteBuffer?) -> ByteBuffer {
         SocketFrame.text(reserving: 120) { buffer in
             buffer.writeStaticString("{\"unsubscribed\":")

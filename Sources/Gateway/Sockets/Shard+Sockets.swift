@@ -2,11 +2,11 @@
 extension Shard {
     /// - Returns: The number by which ``remove(socket:)`` knows it.
     func insert(_ socket: SocketHandler) -> Int {
-        nextSocket += 1
-        sockets[nextSocket] = socket
+        let number = nextNumber()
+        sockets[number] = socket
         counters.sockets.add(1)
         if isEnding { socket.goAway() }
-        return nextSocket
+        return number
     }
 
     func remove(socket number: Int) {

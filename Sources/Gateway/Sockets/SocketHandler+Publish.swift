@@ -6,8 +6,10 @@ import NIOCore
 extension SocketHandler {
     func publish(_ fields: ClientFrame.PublishFields, ref: ByteBuffer?) throws(Problem) {
         try principal.checkTime(shard.settings.wallClock())
+        // As over HTTP: what lacks the right costs nothing, what is malformed costs as much as what is not.
+        if let name = fields.group, let group = try? GroupName(name) { try principal.check(.publish, .group(group)) }
+        try chargePublish()
         let draft = try draft(fields)
-        try shard.shared.strangers.checkPublish(by: publisher, now: .now())
         guard fields.persist else {
             do throws(BrokerError) { try services.log.publishUnstored(draft) } catch { throw Problem(error) }
             return answer(ServerFrame.published(nil, ref: ref))
@@ -29,11 +31,24 @@ extension SocketHandler {
         }
     }
 
+    /// - Throws: ``Problem``: 429 over the rate.
+    private func chargePublish() throws(Problem) {
+        try shard.shared.strangers.checkPublish(by: publisher, now: .now())
+    }
+
+    /// A publish that cannot be read counts as one.
+    ///
+    /// - Returns: What is answered: that it is wrong, or that there are too many.
+    func chargedForPublish(_ problem: Problem, _ frame: ClientFrame) -> Problem {
+        guard frame.isUnreadPublish else { return problem }
+        do throws(Problem) { try chargePublish() } catch { return error }
+        return problem
+    }
+
     private func draft(_ fields: ClientFrame.PublishFields) throws(Problem) -> MessageDraft {
         guard let name = fields.group else { throw Problem(.badRequest, "The message has no \"group\".") }
         let group: GroupName
         do throws(BrokerError) { group = try GroupName(name) } catch { throw Problem(error) }
-        try principal.check(.publish, .group(group))
         do throws(BrokerError) {
             guard let data = fields.data else { throw BrokerError(.invalidData, "The message has no \"data\".") }
             let draft = try MessageDraft(

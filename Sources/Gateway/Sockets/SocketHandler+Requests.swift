@@ -16,7 +16,7 @@ extension SocketHandler {
             this.eventLoop.execute {
                 withExtendedLifetime(share) {}
                 this.value.isParsing = false
-                guard !this.value.hasEnded, this.value.context != nil else { return }
+                guard this.value.isOpen else { return }
                 this.value.take(frame)
                 this.value.proceed()
             }
@@ -32,13 +32,12 @@ extension SocketHandler {
                 try unsubscribe(name)
                 answer(ServerFrame.unsubscribed(name, ref: frame.ref))
             case .subscribe(let fields):
-                let (name, request) = try subscription(fields)
-                begin(name, request, ref: frame.ref)
+                try subscribe(fields, ref: frame.ref)
             case .publish(let fields):
                 try publish(fields, ref: frame.ref)
             }
         } catch {
-            refuse(error, ref: frame.ref, subscription: frame.subscription)
+            refuse(chargedForPublish(error, frame), ref: frame.ref, subscription: frame.subscription)
         }
     }
 
@@ -50,11 +49,56 @@ extension SocketHandler {
     // MARK: Subscriptions
 
     /// The subscription that an address asks for is named `""`.
-    func begin(_ name: String, _ request: Subscriber.Request, ref: ByteBuffer? = nil) {
-        guard !hasEnded, context != nil else { return }
-        let subscription = SocketSubscription(name: name, request, ref: ref, on: self)
-        subscriptions[name] = subscription
+    func begin(_ name: String, _ request: Subscriber.Request) {
+        begin(Asked(name: name, request: request, topics: SocketTopics.Asked(request.feedKey.topics), ref: nil))
+    }
+
+    private func begin(_ asked: Asked) {
+        guard isOpen else { return }
+        let subscription = SocketSubscription(name: asked.name, asked.request, ref: asked.ref, on: self)
+        subscriptions[asked.name] = subscription
+        topics.add(asked.topics, of: asked.name)
         subscription.begin()
+    }
+
+    /// A subscription that lacks only the word that nobody else follows the same.
+    private struct Asked {
+        let name: String
+        let request: Subscriber.Request
+        let topics: SocketTopics.Asked
+        let ref: ByteBuffer?
+    }
+
+    private func subscribe(_ fields: ClientFrame.SubscribeFields, ref: ByteBuffer?) throws(Problem) {
+        let asked = try subscription(fields, ref: ref)
+        guard topics.comparisons(with: asked.topics) > SocketTopics.comparisonsOnLoop, let context else {
+            return take(asked, topics.overlap(with: asked.topics))
+        }
+        // Many long patterns take milliseconds: elsewhere, as large frames do.
+        isParsing = true
+        let this = NIOLoopBound((socket: self, asked: asked), eventLoop: context.eventLoop)
+        let (topics, wanted) = (topics, asked.topics)
+        shard.shared.outside.parse {
+            let overlap = topics.overlap(with: wanted)
+            this.eventLoop.execute {
+                let (socket, asked) = this.value
+                socket.isParsing = false
+                guard socket.isOpen else { return }
+                socket.take(asked, overlap)
+                socket.proceed()
+            }
+        }
+    }
+
+    private func take(_ asked: Asked, _ overlap: SocketTopics.Overlap?) {
+        guard let overlap else { return begin(asked) }
+        let problem = Problem(
+            .conflict,
+            "The subscription \(overlap.subscription.quotedForPeople) of this socket follows "
+                + "\(overlap.topic.description.quotedForPeople), and messages of that would belong to both: leave it out, or "
+                + "unsubscribe the other first."
+        )
+        refuse(problem, ref: asked.ref, subscription: asked.name)
     }
 
     private func unsubscribe(_ name: String) throws(Problem) {
@@ -64,10 +108,14 @@ extension SocketHandler {
                 "There is no subscription \(name.quotedForPeople) on this socket: 'subscribed' named those there are."
             )
         }
+        topics.remove(subscription.topics, of: name)
         subscription.end()
     }
 
-    private func subscription(_ fields: ClientFrame.SubscribeFields) throws(Problem) -> (String, Subscriber.Request) {
+    private func subscription(
+        _ fields: ClientFrame.SubscribeFields,
+        ref: ByteBuffer?
+    ) throws(Problem) -> Asked {
         let now = shard.settings.wallClock()
         try principal.checkTime(now)
         let topics = try topics(of: fields)
@@ -77,8 +125,8 @@ extension SocketHandler {
                 "The subscription has no \"name\": its messages come without, but its end needs it."
             )
         }
-        if fields.presence { throw .notImplemented("Presence on a WebSocket") }
         try checkCount(of: topics)
+        if fields.presence { try TopicSelection.checkPresence(isGroupNamed: topics.contains { $0.group != nil }) }
         let given = [("since", fields.since), ("last", fields.last), ("last_event_id", fields.lastEventID)]
         let start = try Subscriber.Request.start(
             lastEventID: nil,
@@ -87,12 +135,12 @@ extension SocketHandler {
             now: now,
             otherwise: .latest
         )
-        try checkRoom(for: name, topics)
+        try checkRoom(for: name, patterns: topics.count { $0.group == nil })
         var origin = origin
         origin.since = now
         var grant = StreamGrant(groups: topics.compactMap(\.group).sorted())
         grant.patterns = topics.sorted().compactMap(\.pattern)
-        let request = Subscriber.Request(
+        var request = Subscriber.Request(
             feedKey: Feed.Key(topics: topics.sorted(), style: .socket),
             start: start,
             requested: start.requested,
@@ -100,7 +148,9 @@ extension SocketHandler {
             grant: grant,
             origin: origin
         )
-        return (name, request)
+        request.showsPresence = fields.presence
+        guard request.takePatterns(shard.shared.patterns) else { throw shard.shared.patterns.isFull }
+        return Asked(name: name, request: request, topics: SocketTopics.Asked(topics), ref: ref)
     }
 
     /// A right that lacks comes before anything else that is wrong.
@@ -158,35 +208,27 @@ extension SocketHandler {
         }
     }
 
-    /// Messages say their group and not their subscription, so no two may follow the same group.
-    private func checkRoom(for name: String, _ topics: Set<Topic>) throws(Problem) {
+    private func checkRoom(for name: String, patterns: Int) throws(Problem) {
+        typealias Settings = GatewayConfiguration.Settings
         guard subscriptions[name] == nil else {
             throw Problem(
                 .conflict,
                 "The name \(name.quotedForPeople) is in use on this socket: unsubscribe it first, or take another."
             )
         }
-        let patterns = topics.filter { $0.group == nil }
-        for other in subscriptions.values {
-            let shared = other.topics.first { topic in
-                if topics.contains(topic) { return true }
-                // Groups overlap only with themselves, and may be many.
-                return topic.group == nil
-                    ? topics.contains { $0.overlaps(topic) } : patterns.contains { $0.overlaps(topic) }
-            }
-            guard let shared else { continue }
-            throw Problem(
-                .conflict,
-                "The subscription \(other.name.quotedForPeople) of this socket follows \(shared.description.quotedForPeople), and "
-                    + "messages of that would belong to both: leave it out, or unsubscribe the other first."
-            )
-        }
-        let limit = services.limits.subscriptionsPerSocket
-        guard subscriptions.count < limit else {
+        let limits = services.limits
+        guard subscriptions.count < limits.subscriptionsPerSocket else {
             throw Problem(
                 .badRequest,
-                "A socket may have \(limit) subscriptions (\(GatewayConfiguration.Settings.maxSubscriptionsPerSocket)): name "
+                "A socket may have \(limits.subscriptionsPerSocket) subscriptions (\(Settings.maxSubscriptionsPerSocket)): name "
                     + "several groups in one, or open another socket."
+            )
+        }
+        guard topics.patternCount + patterns <= limits.patternsPerSocket else {
+            throw Problem(
+                .badRequest,
+                "A socket may follow \(limits.patternsPerSocket) patterns in all (\(Settings.maxPatternsPerSocket)), and follows "
+                    + "\(topics.patternCount): unsubscribe some, take a wider pattern, or open another socket."
             )
         }
     }

@@ -27,6 +27,10 @@ final class SocketHandler: ChannelDuplexHandler {
     var subscriptions: [String: SocketSubscription] = [:]
     /// Takes the messages, on an application's path; nil where clients subscribe and publish.
     var session: SocketSession?
+    /// What they follow.
+    var topics = SocketTopics()
+    /// Which of the subscriptions has the first turn when the socket takes bytes again.
+    private var turn = 0
     /// Frames of answers that go out together.
     private var answers = ByteBuffer()
     private var isFlushScheduled = false
@@ -35,7 +39,7 @@ final class SocketHandler: ChannelDuplexHandler {
     /// Whether a large frame is being read elsewhere: those behind it wait, so that all are taken in their order.
     var isParsing = false
     private var isProceeding = false
-    /// Whether the connection is closed: what was on its way here must not begin anything.
+    /// Whether the connection is closed, and all that it held was given back: what was on its way here must begin nothing.
     private var hasLeft = false
     private var isReadHeld = false
     private(set) var isWritable = true
@@ -43,7 +47,7 @@ final class SocketHandler: ChannelDuplexHandler {
     /// Bytes that came after the end, and were dropped.
     private var drained = 0
     /// By which the shard knows it.
-    private var number = 0
+    private(set) var number = 0
     private var tokenEnd: TokenEnd?
     private var memory: SocketMemory
     var pace: MessagePace
@@ -74,6 +78,8 @@ final class SocketHandler: ChannelDuplexHandler {
 
     var shard: Shard { services.shard }
     var hasEnded: Bool { frames.hasEnded }
+    /// Neither side has ended it.
+    var isOpen: Bool { !hasEnded && !hasLeft }
     var waitingBytes: Int { context.map { wire.waitingBytes($0) } ?? 0 }
 
     // MARK: The connection
@@ -107,6 +113,7 @@ final class SocketHandler: ChannelDuplexHandler {
     }
 
     private func leave() {
+        guard !hasLeft else { return }
         hasLeft = true
         wire.detach()
         endSubscriptions()
@@ -121,6 +128,7 @@ final class SocketHandler: ChannelDuplexHandler {
         session?.socketEnded()
         let ended = subscriptions
         subscriptions = [:]
+        topics = SocketTopics()
         for subscription in ended.values { subscription.end() }
     }
 
@@ -180,7 +188,7 @@ final class SocketHandler: ChannelDuplexHandler {
         while !hasLeft, mayRead, let action = frames.next() { perform(action) }
         isProceeding = false
         guard !hasLeft else { return }
-        guard memory.hold(frames.heldBytes + (session?.heldBytes ?? 0)) else { return comeBackLater() }
+        guard memory.hold(frames.memoryBytes + (session?.heldBytes ?? 0)) else { return comeBackLater() }
         pace.note(heldBytes: frames.heldBytes, messages: frames.messages)
         flush()
         if isReadHeld, mayRead {
@@ -201,10 +209,17 @@ final class SocketHandler: ChannelDuplexHandler {
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
         isWritable = context.channel.isWritable
-        for subscription in Array(subscriptions.values) { subscription.writabilityChanged(isWritable) }
+        tellSubscriptions()
         session?.writabilityChanged(isWritable)
         if isWritable { proceed() }
         context.fireChannelWritabilityChanged()
+    }
+
+    /// One page may fill the socket: each subscription is the first in its turn, so that none waits for all of another's.
+    private func tellSubscriptions() {
+        let all = subscriptions.sorted { $0.key < $1.key }.map(\.value)
+        if isWritable, !all.isEmpty { turn = (turn + 1) % all.count }
+        for index in all.indices { all[(index + turn) % all.count].writabilityChanged(isWritable) }
     }
 
     // MARK: Writing

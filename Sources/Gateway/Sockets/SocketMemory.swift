@@ -7,7 +7,7 @@ struct SocketMemory {
     private let budget: MemoryBudget
     private var held = 0
     /// So little is not counted: every socket may have it.
-    private static let free = 4 << 10
+    private static let free = FrameReader.firstBytes
 
     init(of budget: MemoryBudget) {
         self.budget = budget

@@ -43,6 +43,7 @@ extension SocketSubscription: SubscriberConnection {
     var remoteAddress: SocketAddress? { socket?.context?.channel.remoteAddress }
     var client: ReadClient { socket?.context.map { ReadClient($0.channel) } ?? .current }
     var isLookedAt: Bool { true }
+    var subscriptionName: String? { name }
 
     func opening(_ preamble: StreamPreamble) -> ByteBuffer? {
         defer { ref = nil }

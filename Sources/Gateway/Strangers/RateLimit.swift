@@ -68,10 +68,23 @@ final class RateLimit<Key: Hashable & Sendable>: Sendable {
     /// - Returns: Nil where there was one, else after how long there will be.
     func take(of key: Key, now: NIODeadline) -> TimeAmount? {
         change(key, now) { full, now in
-            guard full - now <= depth else { return .nanoseconds(Int64(clamping: full - now - depth)) }
+            if let wait = wait(full, now) { return wait }
             full += price(1)
             return nil
         }
+    }
+
+    /// As ``take(of:now:)``, and takes none.
+    func wait(of key: Key, now: NIODeadline) -> TimeAmount? {
+        let nanoseconds = now.uptimeNanoseconds
+        let full = state.withLock { state in
+            state.full[key] ?? (state.full.count < maximumKeys ? nanoseconds : state.others)
+        }
+        return wait(max(full, nanoseconds), nanoseconds)
+    }
+
+    private func wait(_ full: UInt64, _ now: UInt64) -> TimeAmount? {
+        full - now <= depth ? nil : .nanoseconds(Int64(clamping: full - now - depth))
     }
 
     /// Takes so many from a key's bucket, whatever is in it.

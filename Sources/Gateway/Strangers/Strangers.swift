@@ -21,6 +21,8 @@ final class Strangers: Sendable {
     private let streamLimit: Int?
     private let streams = SeatCounts<String>()
     private let publishes: RateLimit<Publisher>?
+    /// Nil without keys. Nil is whoever comes by a Unix socket.
+    private let badTokens: RateLimit<AddressBytes?>?
     private let counters: Counters
 
     init(_ configuration: GatewayConfiguration, _ counters: Counters) {
@@ -28,11 +30,14 @@ final class Strangers: Sendable {
         connectionLimit = configuration.maximumConnectionsPerAddress
         streamLimit = configuration.maximumStreamsPerUser
         publishes = configuration.publishRate.map { RateLimit($0) }
+        badTokens = configuration.access.hasKeys ? RateLimit(configuration.badTokenRate) : nil
         self.counters = counters
     }
 
     /// Whether somebody asks where connections come from.
-    private var looksAtPeers: Bool { connectionLimit != nil || publishes != nil || !proxies.isEmpty }
+    private var looksAtPeers: Bool {
+        connectionLimit != nil || publishes != nil || badTokens != nil || !proxies.isEmpty
+    }
 
     /// The other end of a connection; nil where nobody asks for it, and for a Unix socket.
     func peer(of channel: any Channel) -> AddressBytes? {
@@ -97,6 +102,32 @@ final class Strangers: Sendable {
         )
     }
 
+    // MARK: Tokens
+
+    /// To be asked before a token is checked that nobody knows yet: that costs a signature check each time.
+    ///
+    /// - Parameter client: Nil for whoever comes by a Unix socket.
+    /// - Returns: The refusal where the last ones of this client did not count, and came too fast.
+    func tooManyBadTokens(of client: AddressBytes?, now: NIODeadline) -> Problem? {
+        guard let wait = badTokens?.wait(of: client, now: now) else { return nil }
+        let seconds = Self.seconds(wait)
+        return Problem(
+            .tooManyRequests,
+            "Too many tokens that do not count come from this address (--bad-token-rate), so this one was not looked at. Try again "
+                + "in \(seconds) s. Tokens that were used lately are not held up.",
+            headers: [.retryAfter: "\(seconds)"],
+            rejection: .guesses
+        )
+    }
+
+    func countBadToken(of client: AddressBytes?, now: NIODeadline) {
+        badTokens?.charge(1, to: client, now: now)
+    }
+
+    private static func seconds(_ wait: TimeAmount) -> Int64 {
+        max(1, (wait.nanoseconds + 999_999_999) / 1_000_000_000)
+    }
+
     // MARK: Publishes
 
     /// Counts publishes before they are made.
@@ -117,7 +148,7 @@ final class Strangers: Sendable {
         guard let publishes else { return }
         guard let wait = publishes.take(of: publisher, now: now()) else { return }
         counters.refusedPublishes.add(1)
-        let seconds = max(1, (wait.nanoseconds + 999_999_999) / 1_000_000_000)
+        let seconds = Self.seconds(wait)
         throw Problem(
             .tooManyRequests,
             "Too many messages come from this client (--publish-rate). Nothing was stored. Send it again in \(seconds) s.",

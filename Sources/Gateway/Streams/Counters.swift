@@ -24,6 +24,8 @@ public final class Counters: Sendable {
     public let streamedResponses = LabelledTally<StreamedKind>()
     /// Those of them that ended before they were whole, since the route has failed.
     public let failedResponses = Atomic<Int>(0)
+    /// Events of presence written to streams, counted for each stream.
+    public let presenceEvents = Atomic<Int>(0)
     /// Messages written to streams, counted for each stream.
     public let deliveries = Atomic<Int>(0)
     /// Bytes of messages written to streams.

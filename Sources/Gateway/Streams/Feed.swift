@@ -51,12 +51,15 @@ final class Feed {
 
         let key: Key
         let messages: Int
-        let body: ByteBuffer
+        let answer: Answer
     }
+
+    /// Polls ask with limits of their own. More of them are answered each by itself.
+    private static let maximumSharedAnswers = 8
 
     let key: Key
     /// For the delivery that is under way.
-    var sharedAnswer: SharedAnswer?
+    private(set) var sharedAnswers: [SharedAnswer] = []
     /// Streams that have this feed, in whatever phase.
     var streams = 0
     /// Those that get each batch as it comes. Each knows its index.
@@ -66,6 +69,15 @@ final class Feed {
 
     init(key: Key) {
         self.key = key
+    }
+
+    func share(_ answer: SharedAnswer) {
+        if sharedAnswers.count < Self.maximumSharedAnswers { sharedAnswers.append(answer) }
+    }
+
+    func endDelivery() {
+        pending.removeAll(keepingCapacity: true)
+        if !sharedAnswers.isEmpty { sharedAnswers = [] }
     }
 
     func addLive(_ stream: Subscriber) {

@@ -23,7 +23,7 @@ struct FollowedTopics {
     }
 
     /// Calls a body for each topic to which a group's messages belong.
-    func forEach(of group: GroupName, _ body: (FollowedTopic) -> Void) {
+    mutating func forEach(of group: GroupName, _ body: (FollowedTopic) -> Void) {
         if let followed = groups[group] { body(followed) }
         if !patterns.isEmpty { patterns.forEach(matching: group, body) }
     }

@@ -27,11 +27,10 @@ final class Shard {
     private(set) var streams = StreamSlices<Subscriber>()
     /// WebSockets, whatever they follow.
     var sockets = StreamSlices<SocketHandler>()
-    var nextSocket = 0
     /// Bodies that routes make while they are sent.
     var responses = StreamSlices<StreamedResponse>()
-    var nextResponse = 0
-    private var nextStream = 0
+    /// Streams and sockets are counted together: operators see both in one list, in the order in which they began.
+    private var lastNumber = 0
     private var feeds: [Feed.Key: Feed] = [:]
     private var topics = FollowedTopics()
     private var arrivals = 0
@@ -44,6 +43,7 @@ final class Shard {
     /// Streams that want to go on.
     var waiting: [Subscriber] = []
     let pages: PageReads
+    let presence: ShardPresence
     var pieces: RecentPieces
     var looking: Looking
     /// Emptied arrays for the topics of later deliveries, so that one which is silent holds none.
@@ -61,6 +61,7 @@ final class Shard {
         position = log.frontier.sequence
         drained = position
         pages = PageReads(store: log.store, eventLoop: eventLoop, shared: shared, logger: logger)
+        presence = ShardPresence(eventLoop: eventLoop, shared: shared)
         pieces = RecentPieces(maximumBytes: settings.recentBytes)
         looking = Looking(settings, start: now)
         let this = NIOLoopBound(self, eventLoop: eventLoop)
@@ -97,6 +98,7 @@ final class Shard {
         for socket in sockets.all { socket.close() }
         for response in responses.all { response.close() }
         inbox.stop()
+        presence.stop()
     }
 
     // MARK: Joining and leaving
@@ -104,13 +106,15 @@ final class Shard {
     /// Makes the shard a member of the stream's groups and gives it its position mark. The stream may be told to begin
     /// before this returns.
     func join(_ stream: Subscriber) {
-        nextStream += 1
         let feed = feed(for: stream.feedKey)
         feed.streams += 1
-        stream.joined(feed, number: nextStream)
+        stream.joined(feed, number: nextNumber())
         streams[stream.number] = stream
         counters.streams.add(1)
-        if stream.isListener { shared.subscribers.add(feed.key.topics) }
+        if stream.isListener {
+            shared.subscribers.add(feed.key.topics)
+            presence.joined(stream)
+        }
 
         let lacking = feed.key.topics.filter { topics[$0]?.feeds.count == 1 && feed.streams == 1 }
         log.join(inbox, topics: lacking) { frontier in
@@ -119,6 +123,12 @@ final class Shard {
         }
         drain()
         if isEnding { stream.end() }
+    }
+
+    /// For another stream or socket.
+    func nextNumber() -> Int {
+        lastNumber += 1
+        return lastNumber
     }
 
     private func feed(for key: Feed.Key) -> Feed {
@@ -139,7 +149,10 @@ final class Shard {
         stream.left()
         pages.leave(stream)
         counters.streams.add(-1)
-        if stream.isListener { shared.subscribers.remove(feed.key.topics) }
+        if stream.isListener {
+            shared.subscribers.remove(feed.key.topics)
+            presence.left(stream)
+        }
         feed.removeLive(stream)
         feed.streams -= 1
         guard feed.streams == 0 else { return }
@@ -258,8 +271,7 @@ final class Shard {
             // Before the delivery: a stream that falls behind in it counts what it did not get itself.
             countDrops(in: feed)
             if !feed.live.isEmpty { deliver(feed.pendingBatches, to: feed) }
-            feed.pending.removeAll(keepingCapacity: true)
-            feed.sharedAnswer = nil
+            feed.endDelivery()
         }
         for topic in changed {
             let emptied = topic.finishDelivery()

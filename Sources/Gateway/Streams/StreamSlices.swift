@@ -4,7 +4,10 @@
 struct StreamSlices<Stream> {
     private var slices = [[Int: Stream]](repeating: [:], count: LookSchedule.slices)
 
-    private static func slice(of number: Int) -> Int { number % LookSchedule.slices }
+    /// Streams and sockets share their numbers. Where they take turns, each still comes into all slices.
+    private static func slice(of number: Int) -> Int {
+        (number ^ number / LookSchedule.slices) % LookSchedule.slices
+    }
 
     /// By the stream's number.
     subscript(number: Int) -> Stream? {

@@ -13,6 +13,10 @@ extension Subscriber {
         /// What it may follow, and how long.
         let grant: StreamGrant
         var origin = StreamOrigin()
+        /// Held for as long as it follows patterns.
+        var patternSeat: PatternSeat?
+        /// Whether it is told who follows its groups.
+        var showsPresence = false
     }
 }
 
@@ -35,6 +39,7 @@ extension Subscriber.Request {
         let fields = try request.target.fields()
         if let grant {
             self.grant = grant
+            showsPresence = grant.showsPresence
         } else {
             let group: String? = if case .stream(let group) = request.route { group } else { nil }
             let selection = try TopicSelection(group: group, fields, request.access)
@@ -49,6 +54,8 @@ extension Subscriber.Request {
             )
             grant.patterns = selection.patterns
             self.grant = grant
+            showsPresence = try Self.flag("presence", fields)
+            if showsPresence { try selection.checkPresence() }
         }
         let lastEventID = request.head.headers.first(name: "last-event-id").map { String($0.trimmed) }
         let isAll = self.grant.beginsWithAll
@@ -65,17 +72,23 @@ extension Subscriber.Request {
             topics: TopicSelection.topics(self.grant.groups, self.grant.patterns),
             style: framing == .webSocket ? .socket : StreamStyle(format: format, framing: framing)
         )
-        origin = StreamOrigin(user: grant.map(\.user) ?? request.principal.token?.user, since: now)
+        let token = request.principal.token
+        origin = StreamOrigin(
+            user: grant.map(\.user) ?? token?.user,
+            token: token,
+            info: grant == nil ? token?.info : nil,
+            since: now
+        )
     }
 
     /// Whether the client likes NDJSON better than server-sent events.
-    private static func wantsLines(_ headers: HTTPHeaders) -> Bool {
+    static func wantsLines(_ headers: HTTPHeaders) -> Bool {
         let accept = AcceptField(headers["accept"])
         return accept.quality(of: "application/x-ndjson") > accept.quality(of: "text/event-stream")
     }
 
     private static func payload(_ fields: [(name: String, value: String)]) throws(Problem) -> StreamGrant.Payload {
-        let isTraced = try Self.isTraced(fields)
+        let isTraced = try Self.flag("trace", fields)
         switch fields.last(where: { $0.name == "envelope" })?.value {
         case nil, "none":
             guard !isTraced else {
@@ -91,12 +104,12 @@ extension Subscriber.Request {
         }
     }
 
-    private static func isTraced(_ fields: [(name: String, value: String)]) throws(Problem) -> Bool {
-        switch fields.last(where: { $0.name == "trace" })?.value {
+    private static func flag(_ name: String, _ fields: [(name: String, value: String)]) throws(Problem) -> Bool {
+        switch fields.last(where: { $0.name == name })?.value {
         case nil, "false": return false
         case "true": return true
         case .some(let value):
-            throw Problem(.badRequest, "trace=\(value.quotedForPeople) is neither true nor false.")
+            throw Problem(.badRequest, "\(name)=\(value.quotedForPeople) is neither true nor false.")
         }
     }
 

@@ -63,6 +63,7 @@ class Subscriber {
 
     final func writabilityChanged(_ isWritable: Bool) {
         self.isWritable = isWritable
+        if isWritable { showPresence() }
         if isWritable, cursor.phase == .catchingUp { shard.proceed(self) }
     }
 
@@ -159,13 +160,14 @@ class Subscriber {
         act(on: cursor.proceed(shardPosition: shard.position, floor: shard.floor(of: feed)))
     }
 
-    /// - Parameter page: The page that has come, where one has. It is written now or not at all: a stream keeps none.
+    /// - Parameter page: The page that has come, where one has. It is written now or not at all: a stream keeps none. Where the
+    ///   socket has filled up while it was read, the cursor stays, and it is read again.
     func act(on action: StreamCursor.Action, _ page: PageReads.Page? = nil) {
         guard isOpen, let feed else { return }
         switch action {
         case .open(let resumed, let reset, let thenWrite):
             open(resumed: resumed, reset: reset, oldest: oldest(of: page))
-            if thenWrite, let page { write(page.piece) }
+            if thenWrite, isWritable, let page { write(page.piece) }
             becomeLiveOrProceed(feed)
         case .resolve(let start):
             shard.resolve(start, for: self)
@@ -182,7 +184,7 @@ class Subscriber {
             write(own ?? feed.key.style.frame(StreamPreamble.payload(of: reset, at: here, as: feed.key.style.format)))
             shard.proceed(self)
         case .write:
-            if let page { write(page.piece) }
+            if isWritable, let page { write(page.piece) }
             shard.proceed(self)
         case .wait:
             if cursor.phase == .live { becomeLiveOrProceed(feed) }
@@ -198,6 +200,21 @@ class Subscriber {
         guard let feed, liveIndex == nil else { return }
         feed.addLive(self)
         shard.counters.liveStreams.add(1)
+        showPresence()
+    }
+
+    /// Nothing of it is caught up with: whoever goes on from elsewhere is told anew.
+    private func showPresence() {
+        if request.showsPresence, liveIndex != nil { shard.presence.showState(to: self) }
+    }
+
+    /// Writes what is only for those who are live, where the socket takes it.
+    ///
+    /// - Returns: Whether it was written.
+    final func writeLive(_ frame: (any SubscriberConnection) -> ByteBuffer) -> Bool {
+        guard isOpen, liveIndex != nil, isWritable, let connection else { return false }
+        write(frame(connection))
+        return true
     }
 
     private func open(resumed: Bool, reset: StreamPreamble.ResetReason?, oldest: MessageID?) {

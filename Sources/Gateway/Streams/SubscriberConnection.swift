@@ -19,6 +19,9 @@ protocol SubscriberConnection: AnyObject {
     /// no subscriber's then.
     var isLookedAt: Bool { get }
 
+    /// The name of the subscription, where the connection has several that are told apart by theirs.
+    var subscriptionName: String? { get }
+
     /// What opens a stream, where the connection says that in a way of its own.
     func opening(_ preamble: StreamPreamble) -> ByteBuffer?
     /// A reset in the middle of a stream, where the connection says that in a way of its own.
@@ -37,6 +40,7 @@ extension SubscriberConnection {
     var remoteAddress: SocketAddress? { nil }
     func note(_ reader: SlowReader) {}
     var isLookedAt: Bool { false }
+    var subscriptionName: String? { nil }
 
     func opening(_ preamble: StreamPreamble) -> ByteBuffer? { nil }
     func frame(of reset: StreamPreamble.Reset, at position: MessageID) -> ByteBuffer? { nil }

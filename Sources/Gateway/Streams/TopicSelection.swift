@@ -46,6 +46,18 @@ struct TopicSelection {
         if let refusal { throw Problem(refusal) }
     }
 
+    /// - Throws: ``Problem``: 400 where it names no group whose followers could be shown.
+    func checkPresence() throws(Problem) { try Self.checkPresence(isGroupNamed: !groups.isEmpty) }
+
+    static func checkPresence(isGroupNamed: Bool) throws(Problem) {
+        guard !isGroupNamed else { return }
+        throw Problem(
+            .badRequest,
+            "Presence is told of groups that are followed by name, and only patterns are named here: name a group as well, or "
+                + "leave presence out and ask GET /groups/NAME/presence."
+        )
+    }
+
     /// - Parameter path: For an example.
     /// - Throws: ``Problem``: 400 where there is none, or where there are too many.
     func checkCount(_ limits: GatewayLimits, path: String) throws(Problem) {

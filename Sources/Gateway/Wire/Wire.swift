@@ -44,6 +44,9 @@ struct Wire {
     /// How the parts of a body without a known length are told apart.
     var framing: Framing { version == .http1_1 ? .chunked : .plain }
 
+    /// Whether bytes may go to the socket past the channel.
+    var passesTheChannelBy: Bool { socket != nil }
+
     // MARK: Heads
 
     /// What tells a client whether the connection stays (RFC 9112 §9.3); HTTP/2 has no such field (RFC 9113 §8.2.2).

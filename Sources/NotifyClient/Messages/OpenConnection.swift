@@ -1,4 +1,4 @@
-/// A stream that is open on the server.
+/// A stream that is open on the server, or a WebSocket that follows nothing.
 public struct OpenConnection: Hashable, Sendable, Codable {
     /// Names it until it ends, on this start of the server.
     public let id: String
@@ -14,7 +14,7 @@ public struct OpenConnection: Hashable, Sendable, Codable {
     public let match: [String]
     /// `live`, or `catching-up`.
     public let state: String
-    /// As far as everything was written to it; nil while it opens.
+    /// As far as everything was written to it; nil while it opens, and for a WebSocket that follows nothing.
     public let position: String?
     /// Bytes that wait for its client.
     public let waitingBytes: Int

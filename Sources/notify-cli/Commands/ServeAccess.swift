@@ -74,6 +74,14 @@ struct ServeAccess: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
+            "Tokens that do not count, which an address may send: more, and its new tokens wait (default: 10/s,100). NOTIFY_BAD_TOKEN_RATE.",
+            valueName: "rate"
+        )
+    )
+    var badTokenRate: String?
+
+    @Option(
+        help: ArgumentHelp(
             "A proxy whose word for its clients' addresses and scheme is taken; may be repeated. NOTIFY_TRUSTED_PROXY.",
             discussion: "An address, a range such as 10.0.0.0/8, or 'unix' for those who come by --unix-socket.",
             valueName: "address"
@@ -104,12 +112,14 @@ struct ServeAccess: ParsableArguments {
         access.anonymousPublish = try settings.strings(.anonymousPublish, options: anonymousPublish, absent: "no group")
         configuration.access = access
         configuration.trustedProxies = try settings.strings(.trustedProxy, options: trustedProxy, absent: "no proxy")
-        configuration.publishRate = try Self.rate(publishRate, settings)
+        configuration.publishRate = try Self.rate(.publishRate, publishRate, settings)
+        settings.declare(.badTokenRate, default: "10/s,100")
+        if let rate = try Self.rate(.badTokenRate, badTokenRate, settings) { configuration.badTokenRate = rate }
     }
 
     /// In a variable or a file a comma would be one between values of a list elsewhere; here it belongs to the rate.
-    private static func rate(_ option: String?, _ settings: Settings) throws -> Rate? {
-        try settings.value(.publishRate, option: option, "use a rate such as 10/s, or 10/s,50 with a burst") {
+    private static func rate(_ key: SettingKey, _ option: String?, _ settings: Settings) throws -> Rate? {
+        try settings.value(key, option: option, "use a rate such as 10/s, or 10/s,50 with a burst") {
             Rate($0)
         }
     }

@@ -130,6 +130,7 @@ struct ServeCommand: AsyncParsableCommand {
             reserved: Chat.reservedGroups,
             counters: chat?.counters ?? Counters(),
             openStreams: chat?.openStreams ?? OpenStreams(),
+            administrators: chat?.administrators,
             logger: logger,
             socket: socket,
             keys: plan.keys,

@@ -51,6 +51,9 @@ struct ServeLimits: ParsableArguments {
     @Option(parsing: .unconditional, help: .setting(Limits.maxGroupsPerStream))
     var maxGroupsPerStream: String?
 
+    @Option(parsing: .unconditional, help: .setting(Limits.maxPatterns))
+    var maxPatterns: String?
+
     @Option(parsing: .unconditional, help: .setting(Limits.maxPatternsPerStream))
     var maxPatternsPerStream: String?
 
@@ -59,6 +62,9 @@ struct ServeLimits: ParsableArguments {
 
     @Option(parsing: .unconditional, help: .setting(Limits.maxSubscriptionsPerSocket))
     var maxSubscriptionsPerSocket: String?
+
+    @Option(parsing: .unconditional, help: .setting(Limits.maxPatternsPerSocket))
+    var maxPatternsPerSocket: String?
 
     @Option(parsing: .unconditional, help: .setting(Limits.maxUnansweredPublishes))
     var maxUnansweredPublishes: String?
@@ -99,6 +105,9 @@ struct ServeLimits: ParsableArguments {
     @Option(parsing: .unconditional, help: .setting(Limits.retry))
     var retry: String?
 
+    @Option(parsing: .unconditional, help: .setting(Limits.presenceDelay))
+    var presenceDelay: String?
+
     @Option(parsing: .unconditional, help: .setting(Limits.grace))
     var grace: String?
 
@@ -127,9 +136,11 @@ struct ServeLimits: ParsableArguments {
             (Limits.maxBodiesSize, maxBodiesSize),
             (Limits.maxAnswersSize, maxAnswersSize),
             (Limits.maxGroupsPerStream, maxGroupsPerStream),
+            (Limits.maxPatterns, maxPatterns),
             (Limits.maxPatternsPerStream, maxPatternsPerStream),
             (Limits.maxLast, maxLast),
             (Limits.maxSubscriptionsPerSocket, maxSubscriptionsPerSocket),
+            (Limits.maxPatternsPerSocket, maxPatternsPerSocket),
             (Limits.maxUnansweredPublishes, maxUnansweredPublishes),
             (Limits.recentMessagesSize, recentMessagesSize),
             (Limits.inboxSize, inboxSize),
@@ -142,6 +153,7 @@ struct ServeLimits: ParsableArguments {
             (Limits.stallTimeout, stallTimeout),
             (Limits.heartbeat, heartbeat),
             (Limits.retry, retry),
+            (Limits.presenceDelay, presenceDelay),
             (Limits.grace, grace),
             (Limits.eventLoops, eventLoops),
         ]

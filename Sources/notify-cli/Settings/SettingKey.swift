@@ -56,6 +56,7 @@ extension SettingKey {
     static let anonymousSubscribe = SettingKey("anonymous-subscribe")
     static let anonymousPublish = SettingKey("anonymous-publish")
     static let publishRate = SettingKey("publish-rate")
+    static let badTokenRate = SettingKey("bad-token-rate")
     static let trustedProxy = SettingKey("trusted-proxy")
     // Database
     static let output = SettingKey("output")
@@ -88,8 +89,9 @@ extension SettingKey {
             host, port, tlsCertificate, tlsKey, h2c, unixSocket, operationsPort, insecure, allowHost, allowOrigin,
             database, durability, retain, logLevel, logFormat, noChat, admin, adminPassword,
             sessionLifetime, jwtKey, jwksURL, apiKeys, jwtIssuer, jwtAudience, jwtLeeway, jwtMaxLifetime, tokenCookie,
-            allowQueryToken, anonymousSubscribe, anonymousPublish, publishRate, trustedProxy, output, full, url, token,
-            tokenFile, ca, group, event, data, lines, persist, ttl, idempotencyKey, since, last,
+            allowQueryToken, anonymousSubscribe, anonymousPublish, publishRate, badTokenRate, trustedProxy, output,
+            full,
+            url, token, tokenFile, ca, group, event, data, lines, persist, ttl, idempotencyKey, since, last,
             count, limit, prefix, match, through, yes, json,
         ] + declared
 }

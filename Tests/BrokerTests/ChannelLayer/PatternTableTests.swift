@@ -10,7 +10,7 @@ struct PatternTableTests {
         "a", "b", "a.", "a.b", "a.bc", "b.x", "user-1.x", "user-12.x", "user-12.mail", "exact", "exactly", "a.b.x.c",
     ]
 
-    private static func matching(_ table: PatternTable<String>, _ name: String) -> [String] {
+    private static func matching(_ table: inout PatternTable<String>, _ name: String) -> [String] {
         var found: [String] = []
         table.forEach(matching: .named(name)) { found.append($0) }
         return found.sorted()
@@ -22,18 +22,33 @@ struct PatternTableTests {
         #expect(table.count == Self.patterns.count)
         for name in Self.names {
             let expected = Self.patterns.filter { $0.matches(GroupName.named(name)) }.map(\.description).sorted()
-            #expect(Self.matching(table, name) == expected, "\(name)")
+            #expect(Self.matching(&table, name) == expected, "\(name)")
         }
         // In another order than they came.
         for (index, pattern) in Self.patterns.enumerated() where index % 2 == 0 { table[pattern] = nil }
         for name in Self.names {
             let expected = Self.patterns.enumerated().filter { $0.offset % 2 == 1 }.map(\.element)
                 .filter { $0.matches(GroupName.named(name)) }.map(\.description).sorted()
-            #expect(Self.matching(table, name) == expected, "\(name)")
+            #expect(Self.matching(&table, name) == expected, "\(name)")
         }
         for pattern in Self.patterns { table[pattern] = nil }
         #expect(table.isEmpty && table.values.isEmpty)
-        #expect(Self.matching(table, "a.b").isEmpty)
+        #expect(Self.matching(&table, "a.b").isEmpty)
+    }
+
+    @Test func `what a name found before counts until the patterns change`() {
+        var table = PatternTable<String>()
+        table["a*"] = "1"
+        #expect(Self.matching(&table, "ab") == ["1"])
+        table["a*"] = "2"
+        #expect(Self.matching(&table, "ab") == ["2"])
+        table["*b"] = "3"
+        #expect(Self.matching(&table, "ab") == ["2", "3"])
+        table["a*"] = nil
+        table["none*"] = nil
+        #expect(Self.matching(&table, "ab") == ["3"] && table.count == 1)
+        // More names than are remembered.
+        for number in 0..<25_000 { #expect(Self.matching(&table, "\(number)b") == ["3"]) }
     }
 
     @Test func `a pattern without some groups is another, and matches all the others`() {

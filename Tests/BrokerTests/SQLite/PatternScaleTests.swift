@@ -38,6 +38,39 @@ struct PatternScaleTests {
         }
         // Without a removal beyond the position, nothing is looked at, whatever the pattern.
         #expect(try await looked("*.none", after: 100_000).removed == 0)
+        // A short read gives up where there are many to look at, and is made again as a long one.
+        try await store.read { db in
+            var groups = PatternGroups("*.none", db, maximumLooks: 1000)
+            #expect(throws: PatternGroups.TooMany.self) { try groups.removed(beyond: 0) }
+            #expect(groups.looked <= 1002)
+        }
+        let none = try await store.messages(
+            of: [.pattern("*.none")],
+            after: 100_099,
+            through: 100_100,
+            limit: 5,
+            maximumBytes: 9
+        )
+        #expect(none.isComplete && none.messages.isEmpty && none.removedThrough == 0)
+        // Nothing is read of a log in which nobody's messages are, and much is passed over where they begin late.
+        let late = try await store.messages(
+            of: [.pattern("b.*")],
+            after: 0,
+            through: 100_100,
+            limit: 5,
+            maximumBytes: .max
+        )
+        #expect(late.messages.isEmpty && late.end == 100_000)
+        let nothing = try await store.messages(
+            of: [.pattern("x*")],
+            after: 0,
+            through: 100_100,
+            limit: 5,
+            maximumBytes: .max
+        )
+        #expect(nothing.isComplete && nothing.messages.isEmpty)
+        let newest = try await store.newestMessages(of: [.pattern("x*")], before: 100_101, limit: 5, maximumBytes: .max)
+        #expect(newest.messages.isEmpty)
         let topics = [Topic.pattern("a.*")]
         let page = try await store.messages(of: topics, after: 99_990, through: 100_100, limit: 5, maximumBytes: .max)
         #expect(page.messages.compactMap { $0.id?.sequence } == [99_991, 99_992, 99_993, 99_994, 99_995])

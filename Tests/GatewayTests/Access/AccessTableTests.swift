@@ -16,6 +16,7 @@ struct AccessTableTests {
         apiKeys: APIKeyFile = APIKeyFile(),
         router: Router<GatewayContext> = Router(context: GatewayContext.self),
         logger: Logger = Logger(label: "notify"),
+        openStreams: OpenStreams = OpenStreams(),
         _ body: (TestServer, _ folder: String) async throws -> Void
     ) async throws {
         try await StreamServer.withFolder { folder in
@@ -27,7 +28,9 @@ struct AccessTableTests {
                 configuration.access.leeway = .zero
                 configure(&configuration)
             }
-            try await TestServer.run(configure, router: router, logger: logger) { try await body($0, folder) }
+            try await TestServer.run(configure, router: router, logger: logger, openStreams: openStreams) {
+                try await body($0, folder)
+            }
         }
     }
 
@@ -75,6 +78,8 @@ struct AccessTableTests {
         Entry("HEAD", "/events?match=a.b*", "subscribe", 200),
         Entry("HEAD", "/events?match=a.b*&group=a.b", "subscribe", 200),
         Entry("GET", "/groups/a.b/messages/x-1", "subscribe", 404), Entry("GET", "/groups/a.b", "subscribe", 200),
+        Entry("GET", "/groups/a.b/presence", "subscribe", 200), Entry("HEAD", "/groups/a.b/presence", "subscribe", 200),
+        Entry("HEAD", "/events?group=a.b&presence=true", "subscribe", 200),
         Entry("DELETE", "/groups/a.b/messages/x-1", "delete", 404), Entry("GET", "/metrics", "admin", 200),
         Entry("GET", "/connections", "admin", 200), Entry("DELETE", "/connections/x-1", "admin", 404),
         Entry("GET", "/healthz", nil, 200), Entry("GET", "/readyz", nil, 200), Entry("GET", "/openapi.yaml", nil, 200),
@@ -153,7 +158,8 @@ struct AccessTableTests {
             }
             for path in [
                 "/groups", "/groups/{group}", "/groups/{group}/events", "/groups/{group}/messages",
-                "/groups/{group}/messages/{id}", "/messages", "/events", "/metrics", "/healthz", "/readyz",
+                "/groups/{group}/messages/{id}", "/groups/{group}/presence", "/messages", "/events", "/metrics",
+                "/healthz", "/readyz",
                 "/openapi.yaml", "/connections", "/connections/{id}",
             ] {
                 let known = server.gateway.paths.filter { $0 == path }

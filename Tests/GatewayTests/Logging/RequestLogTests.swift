@@ -39,6 +39,19 @@ struct RequestLogTests {
         }
     }
 
+    @Test func `a poll that nobody waits for any more is no stream`() async throws {
+        let record = LogRecord()
+        try await TestServer.run(logger: record.logger(.debug)) { server async throws in
+            let client = try ResettingClient(port: server.port)
+            client.send(TestServer.bytes("GET", "/groups/g/messages?wait=60s"))
+            try await eventually { server.gateway.counters.liveStreams.value == 1 }
+            client.reset()
+            try await eventually { record.lines("A client went away before it was answered").count == 1 }
+            try await eventually { server.gateway.counters.polls.value == 0 }
+            #expect(record.lines("A stream has ended").isEmpty)
+        }
+    }
+
     @Test func `every answer has an id, and each its own`() async throws {
         try await TestServer.run { server async throws in
             var ids: [String] = []

@@ -58,7 +58,9 @@ struct LongPollTests {
         try await TestServer.run { server in
             try await server.publish("1")
             try await server.publish("x", to: "other")
-            for query in ["wait=50ms", "wait=0s", "since=latest&wait=1ms", "after=\(server.id(1))&wait=50ms"] {
+            for query in [
+                "wait=50ms", "w%61it=50ms", "wait=0s", "since=latest&wait=1ms", "after=\(server.id(1))&wait=50ms",
+            ] {
                 let none = try await Self.poll(server, query)
                 #expect(none.messages.isEmpty && !none.has_more && none.reset == nil)
                 #expect(none.position == server.id(2))
@@ -253,6 +255,69 @@ struct LongPollTests {
             }
             #expect(message.forms.made == 1)
             #expect(try await server.get("\(Self.path)?wait=0s", token).status == 200)
+        }
+    }
+
+    /// The second poll joins while the loop hands the message to the first.
+    @Test func `a poll that waits behind another does not disturb the delivery that answers it`() async throws {
+        try await TestServer.run({ $0.eventLoops = 1 }) { server in
+            let before = try await server.stream()
+            #expect(try await before.event()?.type == "stream-open")
+            let connection = try await server.connect()
+            let one = TestServer.bytes("GET", "\(Self.path)?wait=60s")
+            await connection.send(one + one + one)
+            try await Self.waiting(server)
+            let after = try await server.stream("/groups/test-group/events?since=all")
+            #expect(try await after.event()?.type == "stream-open")
+            for number in 1...3 {
+                // Two groups in one batch: there is more to hand over than what answers the poll.
+                let drafts = try ["test-group", "other", "test-group"].enumerated().map { index, group in
+                    try MessageDraft(group: GroupName(group), text: "\(number).\(index)")
+                }
+                try await server.log.publish(contentsOf: drafts)
+                let answer = try await connection.response().json(PollBody.self)
+                #expect(answer.data == ["\(number).0", "\(number).2"] && !answer.has_more)
+                if number < 3 { try await Self.waiting(server) }
+            }
+            try await server.publish("end")
+            for stream in [before, after] {
+                var data: [String] = []
+                while data.last != "end" { data.append(try #require(try await stream.event()).data) }
+                #expect(data == ["1.0", "1.2", "2.0", "2.2", "3.0", "3.2", "end"])
+            }
+        }
+    }
+
+    @Test func `what is in hand is not held back for what lies far`() async throws {
+        try await TestServer.run { server in
+            try await server.publish("near", to: "rare.1")
+            for _ in 0..<50 {
+                let drafts = try (0..<1000).map { _ in try MessageDraft(group: GroupName("test-group"), text: "x") }
+                try await server.log.publish(contentsOf: drafts)
+            }
+            try await server.publish("far", to: "rare.2")
+            let first = try await server.get("/messages?match=rare.*&since=all&wait=60s").json(PollBody.self)
+            #expect(first.data == ["near"] && !first.has_more)
+            let position = try #require(Int64(first.position.split(separator: "-")[1]))
+            #expect(position > 1 && position < 50_001, "it was read to the end: \(position)")
+            let second = try await server.get("/messages?match=rare.*&after=\(first.position)&wait=60s").json(
+                PollBody.self
+            )
+            #expect(second.data == ["far"] && second.position == server.id(50_002))
+        }
+    }
+
+    @Test func `one answer that many get takes room once`() async throws {
+        try await TestServer.run({ $0.maximumAnswerBytes = 2 << 20 }) { server in
+            var connections: [RawConnection] = []
+            for _ in 0..<20 {
+                let connection = try await server.connect()
+                await connection.send(TestServer.bytes("GET", "\(Self.path)?wait=60s"))
+                connections.append(connection)
+            }
+            try await Self.waiting(server, 20)
+            try await server.publish(String(repeating: "x", count: 900_000))
+            for connection in connections { #expect(try await connection.response().status == 200) }
         }
     }
 

@@ -39,13 +39,6 @@ struct QueryParameterTests {
         }
     }
 
-    @Test(arguments: ["/events?group=a&presence=true", "/groups/a/events?presence=true"])
-    func `a parameter of a later version is 501`(path: String) async throws {
-        try await TestServer.run { server in
-            try expectProblem(try await server.get(path), 501, "not available")
-        }
-    }
-
     @Test(arguments: ["/groups/a/messages?access_token=x", "/events?group=a&access_token=x"])
     func `a token in the address is refused unless it is allowed there`(path: String) async throws {
         try await TestServer.run { server in

@@ -16,6 +16,7 @@ final class PausingStore: MessageStore {
     private let loses = Mutex(false)
     private let refusesWrites = Mutex(false)
     private let pagesToFail = Mutex(0)
+    private let onEpochs = Mutex<@Sendable () -> Void> {}
 
     init(_ inner: any MessageStore) {
         self.inner = inner
@@ -40,7 +41,15 @@ final class PausingStore: MessageStore {
         await atStep.withLock { $0 }(step)
     }
 
-    var epochs: EpochState { inner.epochs }
+    var epochs: EpochState {
+        onEpochs.withLock { $0 }()
+        return inner.epochs
+    }
+
+    /// What is done when somebody asks for the epochs, as an event loop does before it answers a subscription.
+    func atEpochs(_ action: @escaping @Sendable () -> Void) {
+        onEpochs.withLock { $0 = action }
+    }
 
     func checkWritable() async throws(BrokerError) {
         guard !refusesWrites.withLock({ $0 }) else { throw BrokerError(.storeUnavailable, "The disk is full.") }

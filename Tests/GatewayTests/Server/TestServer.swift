@@ -27,6 +27,7 @@ struct TestServer: Sendable {
         sockets: [SocketRoute] = [],
         logger: Logger = Logger(label: "notify"),
         reserved: Set<GroupName> = [],
+        openStreams: OpenStreams = OpenStreams(),
         _ body: (TestServer) async throws -> Value
     ) async throws -> Value {
         var configuration = GatewayConfiguration()
@@ -44,6 +45,7 @@ struct TestServer: Sendable {
             streams: streams,
             sockets: sockets,
             reserved: reserved,
+            openStreams: openStreams,
             logger: logger
         )
         return try await run(gateway, body)

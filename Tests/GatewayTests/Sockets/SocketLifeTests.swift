@@ -91,6 +91,7 @@ struct SocketLifeTests {
                 await second.connection.close()
             }
             #expect(server.gateway.counters.refusedConnections.value == 2)
+            #expect(server.gateway.counters.rejections[.connections] == 2)
         }
     }
 
@@ -153,17 +154,23 @@ struct SocketLifeTests {
         }
     }
 
-    @Test func `operators see each subscription, and can end its socket`() async throws {
+    /// The server has said that it goes: over a limit would be another word, and another time to wait.
+    @Test func `a handshake while the server stops gets the code of that`() async throws {
         try await TestServer.run { server async throws in
-            let socket = try await server.socket("/groups/a/events")
-            #expect(try await socket.json().subscribed == "")
-            #expect(try await socket.ask(#"{"subscribe":{"name":"x","groups":["b"]}}"#).subscribed == "x")
-            let list = try await server.get("/connections").text
-            #expect(list.split(separator: "\"transport\":\"websocket\"").count == 3)
-            let id = try #require(list.split(separator: "\"id\":\"").dropFirst().first?.prefix { $0 != "\"" })
-            #expect(try await server.request("DELETE", "/connections/\(id)").status == 204)
-            #expect(try await socket.closed().closeCode == 1001)
-            try await eventually { server.gateway.counters.streams.value == 0 }
+            let open = try await server.socket()
+            let late = try await server.connect()
+            try await eventually { server.gateway.counters.connections.value == 2 }
+            async let stopping: Void = server.gateway.stop()
+            #expect(try await open.closed().closeCode == 1001)
+            // A new connection has a moment for its first request.
+            await late.send(TestServer.bytes("GET", "/groups/a/events", SocketClient.handshake))
+            let close = try await SocketClient(late).closed()
+            #expect(close.closeCode == 1001)
+            #expect(close.closeReason.wholeMatch(of: /retry=[0-9]{4}/) != nil, "\(close.closeReason)")
+            await open.connection.close()
+            await late.close()
+            await stopping
+            #expect(server.gateway.counters.refusedConnections.value == 0)
         }
     }
 

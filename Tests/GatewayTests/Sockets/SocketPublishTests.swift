@@ -135,4 +135,28 @@ struct SocketPublishTests {
             #expect(server.log.frontier.sequence == 2)
         }
     }
+
+    /// As over HTTP, where a request is counted before its body is read.
+    @Test func `what is malformed counts, what lacks the right does not`() async throws {
+        let configure: (inout GatewayConfiguration) -> Void = { $0.publishRate = Rate(perSecond: 0.001, burst: 5) }
+        try await AccessTableTests.run(configure) { server, _ async throws in
+            let token = TokenMaker.token(publish: ["g"], subscribe: ["g"])
+            let socket = try await server.socket("/socket", ["Authorization: Bearer \(token)"])
+            func status(_ frame: String) async throws -> Int? { try await socket.ask(frame).error?.status }
+            for _ in 0..<20 {
+                #expect(try await status(#"{"publish":{"group":"other","data":"x"}}"#) == 403)
+                // No publish.
+                #expect(try await status(#"{"subscribe":{"name":1}}"#) == 400)
+            }
+            for frame in [
+                #"{"publish":{"group":"g"}}"#, #"{"publish":{"group":"g","data":[1,}}"#, #"{"publish":7}"#,
+                #"{"publish":{"group":"g","data":"x","event":"a\nb"}}"#,
+            ] { #expect(try await status(frame) == 400, "\(frame)") }
+            #expect(try await socket.ask(#"{"publish":{"group":"g","data":"x"}}"#).published == true)
+            for frame in [
+                #"{"publish":{"group":"g","data":"x"}}"#, #"{"publish":{"group":"g"}}"#, #"{"publish":7}"#,
+            ] { #expect(try await status(frame) == 429, "\(frame)") }
+            #expect(server.log.frontier.sequence == 1)
+        }
+    }
 }

@@ -12,6 +12,28 @@ struct PatternStreamTests {
         Array(Set(published.compactMap { $0.group?.description }.filter { $0.hasPrefix("a.") }))
     }
 
+    @Test func `all streams together follow so many patterns`() async throws {
+        try await TestServer.run({ $0.maximumPatterns = 2 }) { server in
+            let one = try await server.stream("/events?match=a*&match=b*")
+            #expect(try await one.event()?.type == "stream-open")
+            // The same ones are no others.
+            let two = try await server.stream("/events?match=b*")
+            #expect(try await two.event()?.type == "stream-open")
+            let refused = try await server.get("/events?match=b*&match=c*")
+            #expect(refused.status == 200)
+            #expect(refused.text.hasPrefix("retry: ") && refused.text.contains("--max-patterns 2"), "\(refused.text)")
+            let poll = try await server.get("/messages?match=c*&wait=1s")
+            #expect(poll.status == 503 && poll["retry-after"] == "5" && poll.text.contains("--max-patterns 2"))
+            #expect(try await server.get("/metrics").text.contains("\nnotify_followed_patterns 2\n"))
+            // History waits for nobody, and follows nothing.
+            #expect(try await server.get("/messages?match=c*").status == 200)
+            await one.close()
+            try await eventually { server.gateway.counters.streams.value == 1 }
+            let three = try await server.stream("/events?match=c*")
+            #expect(try await three.event()?.type == "stream-open")
+        }
+    }
+
     @Test(arguments: PausingStore.Step.allCases, ["since=all", "last=7", "since=1h", "since=EPOCH-4", "since=latest"])
     func `a group comes into being at each step of a replay`(step: PausingStore.Step, start: String) async throws {
         for (recentBytes, inboxBytes) in [(1, 1), (1, 16 << 20), (64 << 20, 16 << 20)] {

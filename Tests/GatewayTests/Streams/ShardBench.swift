@@ -12,7 +12,10 @@ struct ShardBench {
     let counters = Counters()
     let shard: NIOLoopBound<Shard>
 
-    init(_ change: (inout StreamSettings) -> Void = { _ in }) async throws {
+    init(
+        presence: any PresenceRegistry = LocalPresence(),
+        _ change: (inout StreamSettings) -> Void = { _ in }
+    ) async throws {
         let store = try SQLiteMessageStore(path: SQLiteMessageStore.inMemoryPath)
         let log = try MessageLog(store: store, layer: InMemoryChannelLayer())
         self.log = log
@@ -35,7 +38,7 @@ struct ShardBench {
                 eventLoop: loop,
                 log: log,
                 settings: given,
-                shared: Shard.SharedState(counters: counters),
+                shared: Shard.SharedState(counters: counters, presence: presence),
                 logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
             )
             return NIOLoopBound(shard, eventLoop: loop)
@@ -45,22 +48,27 @@ struct ShardBench {
     /// Opens a stream, of the group `g`, on a channel of its own.
     func open(
         _ topics: [Topic]? = nil,
-        _ start: StreamCursor.Start = .latest
+        _ start: StreamCursor.Start = .latest,
+        format: EventFormat = .plain,
+        user: String? = nil,
+        showsPresence: Bool = false
     ) async throws -> (stream: NIOLoopBound<Subscriber>, channel: any Channel) {
         let channel = NIOAsyncTestingChannel(loop: loop)
         try await channel.connect(to: SocketAddress(ipAddress: "192.0.2.1", port: 80)).get()
         let (shard, loop) = (shard, loop)
         let stream = try await loop.executeInContext {
             let group = try GroupName("g")
-            let request = Subscriber.Request(
+            var request = Subscriber.Request(
                 feedKey: Feed.Key(
                     topics: (topics ?? [.group(group)]).sorted(),
-                    style: StreamStyle(format: .plain, framing: .chunked)
+                    style: StreamStyle(format: format, framing: .chunked)
                 ),
                 start: start,
                 requested: "",
                 grant: StreamGrant(groups: [group])
             )
+            request.origin.user = user
+            request.showsPresence = showsPresence
             let stream = Subscriber(request: request, shard: shard.value)
             let connection = BenchConnection(stream: stream)
             try channel.pipeline.syncOperations.addHandler(connection)

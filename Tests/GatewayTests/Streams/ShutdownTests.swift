@@ -8,7 +8,9 @@ import Testing
 /// The server stops under its streams, and another takes its place.
 @Suite(.timeLimit(.minutes(1)))
 struct ShutdownTests {
-    @Test func `hundreds of streams end within the grace time and are resumed without loss`() async throws {
+    @Test(.eachTransport) func `hundreds of streams end within the grace time and are resumed without loss`()
+        async throws
+    {
         try await StreamServer.withFolder { folder in
             let path = folder + "/test.sqlite"
             let published = StreamBox<[Message]>([])
@@ -25,7 +27,8 @@ struct ShutdownTests {
                         published.withLock { $0.append(message) }
                     }
                     var clients: [StreamClient] = []
-                    for index in 0..<300 {
+                    // One transport with all that its loops have; the others with enough for more than one turn.
+                    for index in 0..<(StreamTransport.current == .eventStream ? 300 : 60) {
                         clients.append(try await server.stream(of: ["g"], index % 2 == 0 ? "since=all" : ""))
                     }
                     for client in clients { try await client.opened() }
@@ -45,8 +48,7 @@ struct ShutdownTests {
                 }
             )
             for receipt in receipts {
-                #expect(receipt.body.isEnded)
-                #expect(receipt.parser.retries.count == 2)
+                #expect(receipt.hasEndedInOrder)
             }
             try await StreamServer.run(path: path) { server in
                 try await Self.resume(server, receipts, published.withLock { $0 })

@@ -4,7 +4,7 @@ import Testing
 @testable import Gateway
 
 /// All subscribers see all messages in one order, whatever loop they are on and wherever they began.
-@Suite(.timeLimit(.minutes(1)), .eachTransport)
+@Suite(.timeLimit(.minutes(1)), .streamsAndSockets)
 struct StreamOrderTests {
     @Test(arguments: [(16 << 20, 64 << 20), (2000, 4000), (1, 1)])
     func `64 publishers, one sequence`(inboxBytes: Int, recentBytes: Int) async throws {
@@ -65,8 +65,8 @@ struct StreamOrderTests {
             let message = try await server.publish("both")
             _ = try await enveloped.wait { !$0.messages.isEmpty }
             for client in clients { try await client.messages(through: message.id?.sequence ?? 0) }
-            // All messages of WebSockets have an envelope.
-            #expect(message.forms.made == (StreamTransport.current == .webSocket ? 1 : 2))
+            // All messages of WebSockets and of NDJSON have an envelope.
+            #expect(message.forms.made == (StreamTransport.current == .eventStream ? 2 : 1))
         }
     }
 

@@ -6,6 +6,8 @@ struct StreamReceipt: Sendable {
     var parser = EventParser()
     /// Of a WebSocket.
     var socket = SocketEvents()
+    /// Of NDJSON.
+    var lines = LineEvents()
     /// The server's own events.
     var control: [StreamEvent] = []
     /// The publishers' messages.
@@ -22,6 +24,21 @@ struct StreamReceipt: Sendable {
     var opening: StreamEvent? { control.first { $0.event == "stream-open" } }
     var reset: StreamEvent? { control.first { $0.event == "stream-reset" } }
     var lastEventID: String { parser.lastEventID }
+
+    /// The bytes of a body as those of an event stream.
+    fileprivate mutating func text(of body: [UInt8], _ transport: StreamTransport) throws -> [UInt8] {
+        switch transport {
+        case .webSocket where self.body.status == 101: try socket.feed(body)
+        case .lines where self.body.status == 200: try lines.feed(body)
+        case .eventStream, .lines, .webSocket: body
+        }
+    }
+
+    /// Whether the server has ended the stream, with a word of when to come back.
+    var hasEndedInOrder: Bool {
+        guard body.status == 101 else { return body.isEnded && parser.retries.count == 2 }
+        return socket.close.map { $0.payload.starts(with: [3, 233] + Array("retry=".utf8)) } ?? false
+    }
 }
 
 /// Gathers what a client receives, and lets tests wait for it.
@@ -45,6 +62,7 @@ final class StreamRecord: Sendable {
     private let keepsBytes: Bool
     private let maximumBytes: Int
     private let onMessage: @Sendable (StreamEvent) -> Void
+    private let transport = StreamTransport.current
 
     init(keepsBytes: Bool, maximumBytes: Int, onMessage: @escaping @Sendable (StreamEvent) -> Void) {
         (self.keepsBytes, self.maximumBytes, self.onMessage) = (keepsBytes, maximumBytes, onMessage)
@@ -60,7 +78,7 @@ final class StreamRecord: Sendable {
                 let body = try receipt.body.feed(bytes).prefix(maximumBytes - receipt.bytes)
                 receipt.bytes += body.count
                 if keepsBytes { receipt.raw += body }
-                let text = receipt.body.status == 101 ? try receipt.socket.feed(body) : Array(body)
+                let text = try receipt.text(of: Array(body), transport)
                 text.withUnsafeBytes { receipt.parser.feed($0) }
             } catch {
                 receipt.problem = "malformed: \(error)"

@@ -100,6 +100,37 @@ struct ClientCommandTests {
         }
     }
 
+    @Test func `presence prints who is there, page after page`() async throws {
+        let script: ScriptedServer.Script = { request, exchange in
+            let isLast = request.uri.contains("after=")
+            let user =
+                isLast
+                ? #"{"user":"c","info":null,"connections":0,"since":"t2"}"#
+                : #"{"user":"a\u001b\n","info":{"n":1},"connections":2,"since":"t1"}"#
+            try await exchange.answer(
+                .ok,
+                #"{"group":"g","count":3,"users":[\#(user)],"has_more":\#(!isLast)}"#
+            )
+        }
+        try await ScriptedServer.run(script: script) { server in
+            let table = try await CommandRun.run(["presence", "--url", server.url, "--group", "g"])
+            let lines = table.output.split(separator: "\n").map { $0.split(separator: " ") }
+            #expect(table.status == 0 && lines.count == 4, "\(table)")
+            #expect(lines[0] == ["3", "in", "g"] && lines[1] == ["CONNECTIONS", "SINCE", "USER", "INFO"])
+            #expect(lines[2] == ["2", "t1", "a\\u{1b}", "{\"n\":1}"] && lines[3] == ["0", "t2", "c", "-"])
+            let json = try await CommandRun.run(["presence", "--url", server.url, "--group", "g", "--json"])
+            #expect(
+                json.output.split(separator: "\n") == [
+                    #"{"count":3,"group":"g"}"#, #"{"connections":2,"info":{"n":1},"since":"t1","user":"a\u001b\n"}"#,
+                    #"{"connections":0,"info":null,"since":"t2","user":"c"}"#,
+                ]
+            )
+            #expect(server.requests.last?.uri.hasPrefix("/groups/g/presence?after=a") == true)
+            let without = try await CommandRun.run(["presence", "--url", server.url])
+            #expect(without.status == 64)
+        }
+    }
+
     @Test func `delete and purge say what they did`() async throws {
         let script: ScriptedServer.Script = { request, exchange in
             let isThere = !request.uri.contains("e-9")

@@ -51,7 +51,8 @@ final class KeySnapshot: Sendable {
                     digest: digest,
                     rights: entry.rights,
                     name: entry.name,
-                    key: AccessKey()
+                    key: AccessKey(),
+                    isAPIKey: true
                 )
             }
         }

@@ -34,14 +34,15 @@ struct TokenRules: Sendable {
             user: claims.subject,
             info: claims.info,
             endsAt: try checkTimes(claims, now.milliseconds),
-            key: try checkParties(claims, key),
+            key: try checkParties(claims, key.access),
+            keyID: key.key.keyID,
             namesRights: claims.namesRights
         )
     }
 
     static func digest(of text: String) -> VerifiedToken.Digest { Array(SHA256.hash(data: Data(text.utf8))) }
 
-    private func verifySignature(of token: TokenText, _ keys: KeySnapshot) throws(TokenFault) -> AccessKey {
+    private func verifySignature(of token: TokenText, _ keys: KeySnapshot) throws(TokenFault) -> KeySnapshot.Entry {
         let algorithm = token.header.algorithm
         let candidates = keys.candidates(for: token.header)
         guard !candidates.isEmpty else {
@@ -55,7 +56,7 @@ struct TokenRules: Sendable {
             )
         }
         for entry in candidates where entry.key.algorithms[algorithm]?(token.signature, token.signed) ?? false {
-            return entry.access
+            return entry
         }
         throw TokenFault(
             "its signature is not that of a key of this server.",

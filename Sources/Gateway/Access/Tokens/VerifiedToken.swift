@@ -1,5 +1,6 @@
 import Broker
 import NIOCore
+import Synchronization
 
 /// A token whose signature was checked, or an API key that is known.
 final class VerifiedToken: Sendable {
@@ -12,6 +13,9 @@ final class VerifiedToken: Sendable {
     let user: String?
     /// As what the logs name whoever has it: the user, or the name of the API key.
     let name: String?
+    /// The name of the key that vouches for it (`kid`); nil where that has none, and for an API key.
+    let keyID: String?
+    let isAPIKey: Bool
     /// What is shown with the user: a JSON object.
     let info: ByteBuffer?
     /// When it ends; nil: never.
@@ -20,6 +24,7 @@ final class VerifiedToken: Sendable {
     let key: AccessKey
     /// Whether it says at all what it grants.
     let namesRights: Bool
+    private let use = Atomic<Int64>(0)
 
     init(
         digest: Digest,
@@ -29,15 +34,23 @@ final class VerifiedToken: Sendable {
         info: ByteBuffer? = nil,
         endsAt: Timestamp? = nil,
         key: AccessKey,
+        keyID: String? = nil,
+        isAPIKey: Bool = false,
         namesRights: Bool = true
     ) {
         (self.digest, self.namesRights) = (digest, namesRights)
+        (self.keyID, self.isAPIKey) = (keyID, isAPIKey)
         (self.rights, self.user, self.info, self.endsAt, self.key) = (rights, user, info, endsAt, key)
         self.name = user ?? name
     }
 }
 
 extension VerifiedToken {
+    /// When it was used last, in milliseconds as ``Timestamp`` has them.
+    var lastUse: Int64 { use.load(ordering: .relaxed) }
+
+    func noteUse(at now: Timestamp) { use.store(now.milliseconds, ordering: .relaxed) }
+
     /// Why a right may lack against its maker's will: a sentence, or nothing.
     func hint(at right: Right) -> String {
         guard namesRights else { return " It has no claim 'notify' that would grant any." }

@@ -21,8 +21,10 @@ struct FrameProtocol {
         reader = FrameReader(maximumMessageBytes: maximumMessageBytes, acceptsBinary: acceptsBinary)
     }
 
-    /// Bytes of the client in memory.
+    /// Bytes of the client that have come and were not taken.
     var heldBytes: Int { reader.heldBytes }
+    /// The memory that they take, in bytes.
+    var memoryBytes: Int { reader.memoryBytes }
     /// Whole messages so far.
     var messages: Int { reader.messages }
 

@@ -44,8 +44,12 @@ struct FrameReader {
         (self.maximumMessageBytes, self.acceptsBinary) = (maximumMessageBytes, acceptsBinary)
     }
 
-    /// Bytes in memory: of a message that is not whole, and what was not read.
+    /// Bytes that have come: of a message that is not whole, and what was not read.
     var heldBytes: Int { input.readableBytes + message.readableBytes }
+    /// The memory that they take, in bytes.
+    var memoryBytes: Int { input.readableBytes + message.capacity }
+    /// The memory that a message begins with, in bytes.
+    static let firstBytes = 4 << 10
 
     mutating func feed(_ bytes: ByteBuffer) {
         if input.readableBytes == 0 { input = bytes } else { input.writeImmutableBuffer(bytes) }
@@ -157,8 +161,10 @@ struct FrameReader {
         guard count > 0, let masked = input.readSlice(length: count) else { return }
         guard !frame.opcode.isControl else { return control.write(masked, unmaskedWith: frame.mask, from: frame.read) }
         let start = message.writerIndex
-        // Once, and no more than is announced: what is announced is not yet there.
-        if frame.read == 0 { message.reserveCapacity(minimumWritableBytes: min(frame.length, max(count, 64 << 10))) }
+        // What is announced is not yet there, and may never come: the memory grows as bytes do.
+        if frame.read == 0 {
+            message.reserveCapacity(minimumWritableBytes: min(frame.length, max(count, Self.firstBytes)))
+        }
         message.write(masked, unmaskedWith: frame.mask, from: frame.read)
         guard messageOpcode == .text else { return }
         var check = utf8

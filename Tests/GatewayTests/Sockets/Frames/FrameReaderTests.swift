@@ -53,9 +53,20 @@ struct FrameReaderTests {
         reader.feed(ByteBuffer(bytes: frame.prefix(100)))
         #expect(try reader.next() == nil)
         #expect(reader.heldBytes == 86)
+        #expect(reader.memoryBytes <= FrameReader.firstBytes)
         reader.feed(ByteBuffer(bytes: frame.dropFirst(100)))
         #expect(try reader.next() != nil)
-        #expect(reader.heldBytes == 0)
+        #expect(reader.heldBytes == 0 && reader.memoryBytes == 0)
+    }
+
+    @Test func `memory grows with what comes, and is no more than twice that`() throws {
+        var reader = FrameReader(maximumMessageBytes: 1 << 30, acceptsBinary: false)
+        let frame = PeerFrame.text([UInt8](repeating: 65, count: 200_000)).bytes()
+        for start in stride(from: 0, to: frame.count - 1, by: 1000) {
+            reader.feed(ByteBuffer(bytes: frame[start..<min(start + 1000, frame.count - 1)]))
+            #expect(try reader.next() == nil)
+            #expect(reader.memoryBytes <= max(FrameReader.firstBytes, 2 * reader.heldBytes))
+        }
     }
 
     @Test func `nothing that comes breaks it`() {
