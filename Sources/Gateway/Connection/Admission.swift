@@ -54,7 +54,7 @@ struct Admission {
                 guard route == nil else { throw error }
                 request.laterProblem = error
             }
-            if isExcess, !(route?.isStream ?? false) {
+            if isExcess, !(route?.isStream ?? false), !request.mayBeEventStream {
                 counters.refusedConnections.add(1)
                 throw arrival.isExcessOfAddress ? strangers.tooManyConnections : tooMany
             }

@@ -60,6 +60,9 @@ extension ConnectionHandler {
 
     private func route(_ request: IncomingRequest, _ context: ChannelHandlerContext) {
         let this = NIOLoopBound(self, eventLoop: context.eventLoop)
+        if let excess, request.mayBeEventStream {
+            return comeBackLater(request, services.admission.reasonToWait, excess)
+        }
         let isTrusted = services.admission.isFromTrustedPage(request, arrival)
         let work = services.router.route(request, context.channel, isFromTrustedPage: isTrusted) { response in
             this.eventLoop.execute { this.value.take(response) }

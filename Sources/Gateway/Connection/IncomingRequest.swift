@@ -97,6 +97,12 @@ final class IncomingRequest {
         return !text.isEmpty && text.utf8.allSatisfy { (0x30...0x39).contains($0) } ? .max : nil
     }
 
+    /// Whether a route could answer with an event stream: `EventSource` says that it wants one.
+    var mayBeEventStream: Bool {
+        route == nil && head.method == .GET
+            && head.headers["accept"].contains { $0.lowercased().contains("text/event-stream") }
+    }
+
     var expectsContinue: Bool {
         head.usesHTTP11 && head.headers.contains(name: "expect")
     }

@@ -146,6 +146,8 @@ struct SocketRouteTests {
         } _: { server in
             let client = try await Self.open(server)
             for _ in 0..<count { await client.send(PeerFrame.text(text)) }
+            let held = try await settled { server.gateway.metrics.heldBodies }
+            #expect(held >= 60_000 && held < 600_000)
             gate.yield()
             #expect(try await client.text() == "\(count)")
         }
@@ -169,4 +171,9 @@ struct SocketRouteTests {
             try await eventually { sent.load(ordering: .acquiring) > bytes + 1 << 20 }
         }
     }
+}
+
+extension GatewayMetrics {
+    /// Bytes of requests, and of the messages of WebSockets, that nobody has taken.
+    fileprivate var heldBodies: Int { shared.bodies.used }
 }

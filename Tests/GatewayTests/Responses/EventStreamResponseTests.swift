@@ -129,6 +129,23 @@ struct EventStreamResponseTests {
         }
     }
 
+    @Test func `over the limit of connections it is 200, retry, end`() async throws {
+        let events = MadeParts(ServerSentEvent(data: "one"))
+        try await ResponseServer.run {
+            $0.maximumConnections = 1
+        } _: {
+            EventStreamResponse(events)
+        } _: { server in
+            let first = try await Self.stream(server)
+            #expect(try await first.event()?.data == "one")
+            let second = try await server.get("/made", ["Accept: text/event-stream"])
+            #expect(second.status == 200)
+            #expect(second.text.wholeMatch(of: /retry: \d+\n: come back later: .+\n\n/) != nil, "\(second.text)")
+            // What asks for something else is told so.
+            #expect(try await server.get("/made").status == 503)
+        }
+    }
+
     @Test func `a client that goes away cancels the sequence`() async throws {
         let events = MadeParts(ServerSentEvent(data: "one"))
         try await ResponseServer.run {
