@@ -25,12 +25,12 @@ final class SocketHandler: ChannelDuplexHandler {
     private var sender: Wire { wire }
     private var frames: FrameProtocol
     var subscriptions: [String: SocketSubscription] = [:]
-    /// Takes the messages, on an application's path; nil where clients subscribe and publish.
-    var session: SocketSession?
     /// What they follow.
     var topics = SocketTopics()
     /// Which of the subscriptions has the first turn when the socket takes bytes again.
     private var turn = 0
+    /// Takes the messages, on an application's path; nil where clients subscribe and publish.
+    var session: SocketSession?
     /// Frames of answers that go out together.
     private var answers = ByteBuffer()
     private var isFlushScheduled = false

@@ -20,12 +20,12 @@ public final class Counters: Sendable {
     public let socketFaults = Atomic<Int>(0)
     /// Requests of WebSockets that were refused.
     public let refusedSocketRequests = Atomic<Int>(0)
+    /// Events of presence written to streams, counted for each stream.
+    public let presenceEvents = Atomic<Int>(0)
     /// Open responses whose bodies routes of the program make while they are sent, by what they are.
     public let streamedResponses = LabelledTally<StreamedKind>()
     /// Those of them that ended before they were whole, since the route has failed.
     public let failedResponses = Atomic<Int>(0)
-    /// Events of presence written to streams, counted for each stream.
-    public let presenceEvents = Atomic<Int>(0)
     /// Messages written to streams, counted for each stream.
     public let deliveries = Atomic<Int>(0)
     /// Bytes of messages written to streams.
