@@ -4,17 +4,17 @@ public import Hummingbird
 
 /// What answers a request, and what it needs. There is no way to make one without saying that.
 struct RouteHandler: Sendable {
-    typealias Handle = @Sendable (Request, GatewayContext) async throws -> Answer
+    typealias Handle = @Sendable (Request, GatewayContext) async throws -> Response
 
     let need: RouteNeed
     /// Whether `handle` checks the right to a group.
     private(set) var isForGroup = false
     /// Whom it lets in beside those who have what it needs.
     private(set) var sessions: AdministratorSessions?
-    let handle: @Sendable (Request, GatewayContext) async throws -> Response
+    let handle: Handle
 
     /// - Parameter needs: What the context's `access` allows then.
-    init(needs need: RouteNeed, _ handle: @escaping Handle) {
+    init(needs need: RouteNeed, _ handle: @escaping @Sendable (Request, GatewayContext) async throws -> Answer) {
         self.init(
             needs: need,
             response: { request, context in
@@ -23,11 +23,7 @@ struct RouteHandler: Sendable {
         )
     }
 
-    /// For routes whose bodies may be made while they are sent.
-    fileprivate init(
-        needs need: RouteNeed,
-        response handle: @escaping @Sendable (Request, GatewayContext) async throws -> Response
-    ) {
+    fileprivate init(needs need: RouteNeed, response handle: @escaping Handle) {
         (self.need, self.handle) = (need, handle)
     }
 
