@@ -106,7 +106,8 @@ final class RoutedBody {
     }
 
     private func write(_ part: ByteBuffer) async throws {
-        guard part.readableBytes > 0 else { return }
+        // A sequence of nothing but empty parts must end as well, where its client has gone.
+        guard part.readableBytes > 0 else { return try Task.checkCancellation() }
         written += part.readableBytes
         if let length = head.length {
             guard written <= length else { throw WrongLength(announced: length, written: written) }

@@ -69,6 +69,8 @@ final class SocketInbox: Sendable {
             await withCheckedContinuation { reader in
                 // Asked under the lock: a task is marked as cancelled before its handler runs.
                 let (message, isOver, wake): (String?, Bool, (@Sendable () -> Void)?) = state.withLock { state in
+                    // The end of the socket cancels its task. What came before the close is still the program's.
+                    if state.hasEnded, let message = state.take() { return (message, true, nil) }
                     guard !Task.isCancelled else { return (nil, true, nil) }
                     let hadRoom = state.hasRoom
                     if let message = state.take() { return (message, true, hadRoom ? nil : state.wake) }

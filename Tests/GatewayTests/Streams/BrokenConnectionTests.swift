@@ -4,7 +4,7 @@ import Testing
 @testable import Gateway
 
 /// Connections that break, and clients that do not say goodbye.
-@Suite(.timeLimit(.minutes(1)), .streamsAndSockets)
+@Suite(.timeLimit(.minutes(3)), .streamsAndSockets)
 struct BrokenConnectionTests {
     private static let texts = (0..<14).map { number in
         ["plain \(number)", "two\nlines", "", String(repeating: "x", count: 300), "\r\n\r\n", "id: forged"][number % 6]

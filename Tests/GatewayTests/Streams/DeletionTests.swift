@@ -3,7 +3,7 @@ import Gateway
 import Testing
 
 /// What is deleted or purged is in no replay that begins afterwards, wherever it was kept.
-@Suite(.timeLimit(.minutes(1)), .eachTransport)
+@Suite(.timeLimit(.minutes(3)), .eachTransport)
 struct DeletionTests {
     /// The loop's memory, filled by a stream that is live; the pages of the store that were read lately.
     @Test(arguments: [64 << 20, 1])

@@ -4,7 +4,7 @@ import Testing
 @testable import Gateway
 
 /// A few requests that read much do not keep the others from the store.
-@Suite(.timeLimit(.minutes(1)), .streamsAndSockets)
+@Suite(.timeLimit(.minutes(3)), .streamsAndSockets)
 struct FairReadsTests {
     private static let groups = (0..<50).map { "h\($0)" }
 

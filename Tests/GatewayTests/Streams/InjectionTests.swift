@@ -4,7 +4,7 @@ import Testing
 @testable import Gateway
 
 /// Nothing that a publisher sends can add a field, an event or a frame: an independent parser finds what was sent.
-@Suite(.timeLimit(.minutes(1)), .eachTransport)
+@Suite(.timeLimit(.minutes(3)), .eachTransport)
 struct InjectionTests {
     /// What steers a stream, a line or a frame, and what looks like it.
     private static let pieces: [String] = [

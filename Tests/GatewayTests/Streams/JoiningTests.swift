@@ -4,7 +4,7 @@ import Testing
 @testable import Gateway
 
 /// Streams join groups that their event loop does not follow yet, while others publish to them.
-@Suite(.timeLimit(.minutes(1)), .streamsAndSockets)
+@Suite(.timeLimit(.minutes(3)), .streamsAndSockets)
 struct JoiningTests {
     static let groups = (0..<16).map { "g\($0)" }
 

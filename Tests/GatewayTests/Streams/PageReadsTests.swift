@@ -5,7 +5,7 @@ import Testing
 @testable import Gateway
 
 /// History that streams read from the store: shared where it can be, and what is told where it cannot be read.
-@Suite(.timeLimit(.minutes(2)), .streamsAndSockets)
+@Suite(.timeLimit(.minutes(3)), .streamsAndSockets)
 struct PageReadsTests {
     /// A server on a database with messages, none of which is in memory.
     private static func runAnew(

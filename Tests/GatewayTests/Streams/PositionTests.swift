@@ -4,7 +4,7 @@ import Testing
 @testable import Gateway
 
 /// Positions across deleted messages, other databases, and what retention took.
-@Suite(.timeLimit(.minutes(1)), .eachTransport)
+@Suite(.timeLimit(.minutes(3)), .eachTransport)
 struct PositionTests {
     struct Reset: Decodable, Equatable {
         let reason: String

@@ -4,7 +4,7 @@ import Testing
 @testable import Gateway
 
 /// Retention takes messages away from under streams that catch up.
-@Suite(.timeLimit(.minutes(1)), .eachTransport)
+@Suite(.timeLimit(.minutes(3)), .eachTransport)
 struct RemovalTests {
     /// Runs a stream over 20 messages, of which some are removed at the given occurrence of a step.
     private static func run(

@@ -4,7 +4,7 @@ import Testing
 @testable import Gateway
 
 /// Nothing is lost and nothing comes twice where history ends and live begins.
-@Suite(.timeLimit(.minutes(1)), .eachTransport)
+@Suite(.timeLimit(.minutes(3)), .eachTransport)
 struct ReplayAndLiveTests {
     /// Where a stream begins; `after` is an id that is put in.
     enum Start: CaseIterable {

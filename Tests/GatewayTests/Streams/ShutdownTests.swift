@@ -6,7 +6,7 @@ import Testing
 @testable import Gateway
 
 /// The server stops under its streams, and another takes its place.
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(3)))
 struct ShutdownTests {
     @Test(.eachTransport) func `hundreds of streams end within the grace time and are resumed without loss`()
         async throws

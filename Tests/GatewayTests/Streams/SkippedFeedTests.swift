@@ -4,7 +4,7 @@ import Testing
 @testable import Gateway
 
 /// An engine whose feed has a gap: what was not handed over comes from the store, and no client is told.
-@Suite(.timeLimit(.minutes(1)), .eachTransport)
+@Suite(.timeLimit(.minutes(3)), .eachTransport)
 struct SkippedFeedTests {
     @Test func `streams read from the store what a feed has skipped, and go on`() async throws {
         try await StreamServer.runPausing(

@@ -5,7 +5,7 @@ import Testing
 @testable import Gateway
 
 /// Readers that do not keep up, and what they cost the others.
-@Suite(.timeLimit(.minutes(1)), .streamsAndSockets)
+@Suite(.timeLimit(.minutes(3)), .streamsAndSockets)
 struct SlowReaderTests {
     private static func stalled(_ server: StreamServer, _ query: String = "") async throws -> StreamClient {
         var options = StreamClient.Options()

@@ -4,7 +4,7 @@ import Testing
 @testable import Gateway
 
 /// All subscribers see all messages in one order, whatever loop they are on and wherever they began.
-@Suite(.timeLimit(.minutes(1)), .streamsAndSockets)
+@Suite(.timeLimit(.minutes(3)), .streamsAndSockets)
 struct StreamOrderTests {
     @Test(arguments: [(16 << 20, 64 << 20), (2000, 4000), (1, 1)])
     func `64 publishers, one sequence`(inboxBytes: Int, recentBytes: Int) async throws {
