@@ -296,7 +296,7 @@ def a_database_is_looked_after_while_its_server_runs(binary, folder):
         assert database("vacuum").returncode == 0
         refused(binary, 1, "already", "database", "backup", "--database", str(path), "--output", str(copy))
         # No URI, though SQLite would take it for one.
-        command = [binary, "database", "backup", "--database", str(path), "--output", "file:copy.sqlite"]
+        command = [binary.resolve(), "database", "backup", "--database", str(path), "--output", "file:copy.sqlite"]
         subprocess.run(command, check=True, cwd=folder, capture_output=True, timeout=PATIENCE)
         named = folder / "file:copy.sqlite"
         assert named.stat().st_size > 0 and named.stat().st_mode & 0o777 == 0o600, named.stat()
