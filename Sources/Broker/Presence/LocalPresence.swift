@@ -13,7 +13,7 @@ public final class LocalPresence: PresenceRegistry {
 
     /// Between two updates of a group: at most four a second.
     public static let interval = Duration.milliseconds(250)
-    /// So many may be about to leave, over all groups: some 20 MB.
+    /// So many may be about to leave, over all groups: some 20 MB, and 100 MB more where each has 1 KiB of info.
     public static let maximumLeaving = 100_000
     /// Users who leave while the lock is held, at most: joins must not wait long.
     private static let leavesAtOnce = 1000

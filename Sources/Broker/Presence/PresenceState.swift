@@ -11,7 +11,8 @@ struct PresenceState: Sendable {
     }
 
     let delay: Duration
-    /// Users who wait for their leaving, at most: some 200 bytes each. Beyond, the one who has waited longest leaves.
+    /// Users who wait for their leaving, at most: some 200 bytes each, and what is shown with them.
+    /// Beyond, the one who has waited longest leaves.
     let maximumLeaving: Int
 
     private var groups: [GroupName: PresentGroup] = [:]

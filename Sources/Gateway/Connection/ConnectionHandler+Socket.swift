@@ -29,6 +29,8 @@ extension ConnectionHandler {
         } catch {
             return respond(error.answer)
         }
+        // Its side is closed already: as a WebSocket it would never hear of that.
+        guard !loop.inputIsClosed else { return close() }
         let shared = services.shard.shared
         let place = shared.strangers.streamSeat(for: request.principal)
         let hasPatterns = stream?.takePatterns(shared.patterns) ?? true

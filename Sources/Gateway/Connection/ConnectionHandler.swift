@@ -74,11 +74,12 @@ final class ConnectionHandler: ChannelDuplexHandler, RemovableChannelHandler, Op
             mark.span?.abandon()
             if services.requestLog.hasRequests { services.requestLog.abandoned(subject(loop.beingAnswered, mark)) }
         }
-        endStream()
-        loop.closed()
-        // Nobody waits for the answer: the store is not read for it.
+        // Nobody waits for the answer: the store is not read for it. Before its pipe is closed: a route that hears of that knows
+        // why.
         reading?.cancel()
         reading = nil
+        endStream()
+        loop.closed()
         context.fireChannelInactive()
     }
 

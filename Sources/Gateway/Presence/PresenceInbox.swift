@@ -6,9 +6,11 @@ import Synchronization
 /// comes before the loop has taken the first, the newer one is kept, and it says that something is missing.
 ///
 /// The only part of ``ShardPresence`` that other threads touch.
-final class PresenceInbox: PresenceWatcher {
+final class PresenceInbox: Sendable {
     struct Entry {
         let update: PresenceUpdate
+        /// To whom it was told.
+        let watcher: GroupWatcher
         /// Whether there was one before it that is gone: what streams know is too old for its difference.
         let followsGap: Bool
     }
@@ -39,15 +41,12 @@ final class PresenceInbox: PresenceWatcher {
         state.withLock { $0 = State() }
     }
 
-    func receive(_ update: PresenceUpdate) {
+    func receive(_ update: PresenceUpdate, for watcher: GroupWatcher) {
         let drain: (@Sendable () -> Void)? = state.withLock { state in
             guard let drain = state.drain else { return nil }
-            let earlier = state.entries.updateValue(Entry(update: update, followsGap: false), forKey: update.group)
-            if earlier == nil {
-                state.order.append(update.group)
-            } else {
-                state.entries[update.group] = Entry(update: update, followsGap: true)
-            }
+            let hasEarlier = state.entries[update.group] != nil
+            state.entries[update.group] = Entry(update: update, watcher: watcher, followsGap: hasEarlier)
+            if !hasEarlier { state.order.append(update.group) }
             guard !state.isScheduled else { return nil }
             state.isScheduled = true
             outside.begin()
@@ -68,4 +67,15 @@ final class PresenceInbox: PresenceWatcher {
             return (entries, state.isScheduled)
         }
     }
+}
+
+/// Watches one group for an event loop, from the first stream that asks until the last of them has gone.
+final class GroupWatcher: PresenceWatcher {
+    private let inbox: PresenceInbox
+
+    init(_ inbox: PresenceInbox) {
+        self.inbox = inbox
+    }
+
+    func receive(_ update: PresenceUpdate) { inbox.receive(update, for: self) }
 }

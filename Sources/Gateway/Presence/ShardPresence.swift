@@ -19,6 +19,13 @@ final class ShardPresence {
         }
     }
 
+    /// A group of which somebody wants to know.
+    private struct Watched {
+        let watcher: GroupWatcher
+        /// By the numbers of their streams.
+        var watches: [Int: Watch] = [:]
+    }
+
     /// Groups whose streams are told in one turn of the loop, at most.
     private static let groupsInTurn = 100
 
@@ -26,8 +33,7 @@ final class ShardPresence {
     private let registry: any PresenceRegistry
     private let counters: Counters
     private let inbox: PresenceInbox
-    /// By the numbers of their streams.
-    private var watches: [GroupName: [Int: Watch]] = [:]
+    private var watched: [GroupName: Watched] = [:]
 
     init(eventLoop: any EventLoop, shared: Shard.SharedState) {
         (self.eventLoop, registry, counters) = (eventLoop, shared.presence, shared.counters)
@@ -49,8 +55,12 @@ final class ShardPresence {
         if stream.request.grant.isPresent { registry.join(groups, as: stream.request.origin.presentUser) }
         guard stream.request.showsPresence else { return }
         for group in groups {
-            if watches[group] == nil { registry.watch(group, inbox) }
-            watches[group, default: [:]][stream.number] = Watch(stream)
+            if watched[group] == nil {
+                let watcher = GroupWatcher(inbox)
+                watched[group] = Watched(watcher: watcher)
+                registry.watch(group, watcher)
+            }
+            watched[group]?.watches[stream.number] = Watch(stream)
         }
     }
 
@@ -60,10 +70,10 @@ final class ShardPresence {
         if stream.request.grant.isPresent { registry.leave(groups, as: stream.request.origin.presentUser) }
         guard stream.request.showsPresence else { return }
         for group in groups {
-            watches[group]?[stream.number] = nil
-            guard watches[group]?.isEmpty ?? false else { continue }
-            watches[group] = nil
-            registry.unwatch(group, inbox)
+            watched[group]?.watches[stream.number] = nil
+            guard let last = watched[group], last.watches.isEmpty else { continue }
+            watched[group] = nil
+            registry.unwatch(group, last.watcher)
         }
     }
 
@@ -72,7 +82,7 @@ final class ShardPresence {
     /// The stream has become live, or its socket takes something again: it is told the state of those groups of which it has
     /// missed something.
     func showState(to stream: Subscriber) {
-        for group in stream.groups where watches[group]?[stream.number]?.isCurrent == false {
+        for group in stream.groups where watched[group]?.watches[stream.number]?.isCurrent == false {
             registry.requestState(of: group)
         }
     }
@@ -87,8 +97,11 @@ final class ShardPresence {
 
     private func tell(_ entry: PresenceInbox.Entry) {
         let update = entry.update
+        // What an earlier watch was told is too old for those who follow the group now: what they have missed since was noted
+        // for nobody.
+        guard let watched = watched[update.group], watched.watcher === entry.watcher else { return }
         // A copy: a stream may leave while it is written to.
-        guard let streams = watches[update.group]?.values else { return }
+        let streams = watched.watches.values
         var difference = update.difference.map { PresenceEvent(update.group, count: update.count, $0) }
         var state = update.state.map { PresenceEvent(update.group, count: update.count, $0) }
         var (written, needsState) = (0, false)

@@ -34,7 +34,7 @@ struct PipeState {
     private var gathered = ByteBuffer()
     private var waiting: Deque<Waiter> = []
     /// Whose parts were taken, while the socket takes no more.
-    private var taken: [Wait] = []
+    private var taken: [(number: Int, wait: Wait)] = []
     private var isFull = false
     private var isWoken = false
     private var end: End?
@@ -62,8 +62,11 @@ struct PipeState {
         return wake()
     }
 
+    /// A part that was taken goes out all the same.
+    ///
     /// - Returns: Whose wait ends, if it has not.
     mutating func cancel(_ number: Int) -> Wait? {
+        if let index = taken.firstIndex(where: { $0.number == number }) { return taken.remove(at: index).wait }
         guard let index = waiting.firstIndex(where: { $0.number == number }) else { return nil }
         return waiting.remove(at: index).wait
     }
@@ -102,7 +105,7 @@ struct PipeState {
         {
             waiting.removeFirst()
             gather(next.part)
-            taken.append(next.wait)
+            taken.append((next.number, next.wait))
         }
         defer { gathered = ByteBuffer() }
         return Load(bytes: gathered, end: waiting.isEmpty ? end : nil)
@@ -120,7 +123,7 @@ struct PipeState {
         }
         defer { taken = [] }
         let hasMore = gathered.readableBytes > 0 || !waiting.isEmpty || end != nil
-        return (taken, hasMore && wake())
+        return (taken.map(\.wait), hasMore && wake())
     }
 
     /// The client is gone.
@@ -129,6 +132,6 @@ struct PipeState {
     mutating func close() -> [Wait] {
         isClosed = true
         defer { (waiting, taken, gathered) = ([], [], ByteBuffer()) }
-        return taken + waiting.map(\.wait)
+        return taken.map(\.wait) + waiting.map(\.wait)
     }
 }

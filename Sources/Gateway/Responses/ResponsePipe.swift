@@ -7,7 +7,8 @@ import Synchronization
 final class ResponsePipe: Sendable {
     private struct State {
         var pipe = PipeState()
-        /// Has the loop take what is here; nil before it has begun.
+        /// Has the loop take what is here; nil before it has begun, and once the client is gone. Called under the lock, so that
+        /// no loop is called that has ended meanwhile.
         var wake: (@Sendable () -> Void)?
     }
 
@@ -19,21 +20,25 @@ final class ResponsePipe: Sendable {
     ///
     /// - Throws: `CancellationError`: the client is gone, the response has ended, or the task is cancelled.
     func write(_ part: ByteBuffer) async throws {
-        let (offer, wake) = state.withLock { ($0.pipe.offer(part), $0.wake) }
+        let offer = state.withLock { state in
+            let offer = state.pipe.offer(part)
+            if case .taken(wakes: true) = offer { state.wake?() }
+            return offer
+        }
         switch offer {
-        case .taken(let wakes):
-            if wakes { wake?() }
+        case .taken: return
         case .closed:
             throw CancellationError()
         case .full(let number):
             try await withTaskCancellationHandler {
                 try await withCheckedThrowingContinuation { wait in
                     // Asked under the lock: a task is marked as cancelled before its handler runs.
-                    let (wakes, wake) = state.withLock { state in
-                        (state.pipe.wait(number, part, wait, isCancelled: Task.isCancelled), state.wake)
+                    let waits = state.withLock { state in
+                        let wakes = state.pipe.wait(number, part, wait, isCancelled: Task.isCancelled)
+                        if wakes == true { state.wake?() }
+                        return wakes != nil
                     }
-                    guard let wakes else { return wait.resume(throwing: CancellationError()) }
-                    if wakes { wake?() }
+                    if !waits { wait.resume(throwing: CancellationError()) }
                 }
             } onCancel: {
                 state.withLock { $0.pipe.cancel(number) }?.resume(throwing: CancellationError())
@@ -43,15 +48,14 @@ final class ResponsePipe: Sendable {
 
     /// Nothing is written any more.
     func finish(_ end: PipeState.End = .finished) {
-        let (wakes, wake) = state.withLock { ($0.pipe.finish(end), $0.wake) }
-        if wakes { wake?() }
+        state.withLock { state in if state.pipe.finish(end) { state.wake?() } }
     }
 
     // MARK: The loop's side
 
     /// The loop takes what comes from now on. What has come is to be taken at once.
     ///
-    /// - Parameter wake: Called on any thread.
+    /// - Parameter wake: Called on any thread. It must not call the pipe.
     func begin(_ wake: @escaping @Sendable () -> Void) {
         state.withLock { $0.wake = wake }
     }
@@ -60,9 +64,12 @@ final class ResponsePipe: Sendable {
 
     /// What was taken is written, or the socket's state has changed.
     func wrote(isWritable: Bool) {
-        let (wrote, wake) = state.withLock { ($0.pipe.wrote(isWritable: isWritable), $0.wake) }
-        for wait in wrote.ended { wait.resume() }
-        if wrote.wakes { wake?() }
+        let ended = state.withLock { state in
+            let wrote = state.pipe.wrote(isWritable: isWritable)
+            if wrote.wakes { state.wake?() }
+            return wrote.ended
+        }
+        for wait in ended { wait.resume() }
     }
 
     /// The client is gone.

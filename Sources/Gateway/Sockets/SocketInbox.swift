@@ -17,7 +17,8 @@ final class SocketInbox: Sendable {
         var readers: Deque<(number: Int, reader: Reader)> = []
         var lastNumber = 0
         var hasEnded = false
-        /// Tells the loop that there is room again.
+        /// Tells the loop that there is room again, or that memory is free which was counted. Called under the lock, so that no
+        /// loop is called that has ended meanwhile.
         var wake: (@Sendable () -> Void)?
 
         var hasRoom: Bool { waiting.count < SocketInbox.messages && bytes < SocketInbox.bytes }
@@ -68,18 +69,21 @@ final class SocketInbox: Sendable {
         return await withTaskCancellationHandler {
             await withCheckedContinuation { reader in
                 // Asked under the lock: a task is marked as cancelled before its handler runs.
-                let (message, isOver, wake): (String?, Bool, (@Sendable () -> Void)?) = state.withLock { state in
+                let (message, isOver): (String?, Bool) = state.withLock { state in
                     // The end of the socket cancels its task. What came before the close is still the program's.
-                    if state.hasEnded, let message = state.take() { return (message, true, nil) }
-                    guard !Task.isCancelled else { return (nil, true, nil) }
+                    guard !Task.isCancelled || state.hasEnded else { return (nil, true) }
                     let hadRoom = state.hasRoom
-                    if let message = state.take() { return (message, true, hadRoom ? nil : state.wake) }
-                    guard !state.hasEnded else { return (nil, true, nil) }
+                    if let message = state.take() {
+                        // What little a frame begins with is counted in any case.
+                        let isCounted = message.utf8.count > FrameReader.firstBytes
+                        if !hadRoom || (isCounted && state.waiting.isEmpty) { state.wake?() }
+                        return (message, true)
+                    }
+                    guard !state.hasEnded else { return (nil, true) }
                     state.readers.append((number, reader))
-                    return (nil, false, nil)
+                    return (nil, false)
                 }
                 if isOver { reader.resume(returning: message) }
-                wake?()
             }
         } onCancel: {
             let reader: Reader? = state.withLock { state in

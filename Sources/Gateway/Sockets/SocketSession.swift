@@ -91,7 +91,8 @@ final class SocketSession {
         hasEnded = true
         if let endNumber { grant.end?.detach(endNumber) }
         socket.inbox.end()
-        socket.pipe.close()
+        // Before the pipe is closed: a program that hears of that knows why.
         work?.cancel()
+        socket.pipe.close()
     }
 }

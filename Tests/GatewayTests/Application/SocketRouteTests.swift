@@ -52,6 +52,22 @@ struct SocketRouteTests {
         }
     }
 
+    @Test func `what a client sends right before its close is the program's`() async throws {
+        let (texts, got) = AsyncStream<[String]>.makeStream()
+        try await Self.run { socket in
+            // The close has come before the first message is taken.
+            while (try? await socket.send("?")) != nil { await Task.yield() }
+            var all: [String] = []
+            for await text in socket.messages { all.append(text) }
+            got.yield(all)
+        } _: { server in
+            let client = try await Self.open(server)
+            await client.send(PeerFrame.text("a"), PeerFrame.text("b"), PeerFrame.text("c"), PeerFrame.close(1000))
+            var iterator = texts.makeAsyncIterator()
+            #expect(await iterator.next() == ["a", "b", "c"])
+        }
+    }
+
     @Test func `messages go in both directions, in order`() async throws {
         try await Self.run { socket in
             for await text in socket.messages {

@@ -110,6 +110,26 @@ struct ShardPresenceTests {
         #expect(presence.figures.groups == 0)
     }
 
+    @Test func `who follows a group anew is not told what was meant for those before`() async throws {
+        let presence = ManualPresence()
+        let bench = try await ShardBench(presence: presence)
+        let first = try await Told(bench, user: "first")
+        await bench.loop.run()
+        // What it is to be told waits for the loop as it leaves, and another comes.
+        presence.tick()
+        try await bench.loop.executeInContext { first.stream.value.connectionClosed() }
+        var second = try await Told(bench, user: "second")
+        await bench.loop.run()
+        try await second.read()
+        #expect(second.model.states == 0)
+        presence.tick()
+        await bench.loop.run()
+        try await second.read()
+        #expect(second.model.states == 1)
+        second.model.expect(presence.page(of: try GroupName("g"), after: nil, limit: 1000, maximumBytes: .max))
+        for channel in [first.channel, second.channel] { try await channel.close().get() }
+    }
+
     @Test func `a slow stream is told the state anew, and nothing in between`() async throws {
         let presence = ManualPresence()
         let bench = try await ShardBench(presence: presence)

@@ -46,6 +46,19 @@ struct ResponsePipeTests {
         #expect(pipe.take().bytes.readableBytes == 0)
     }
 
+    @Test func `a wait whose part was taken can be cancelled, too`() async throws {
+        let pipe = ResponsePipe()
+        pipe.wrote(isWritable: false)
+        let task = await Self.waiting(pipe, Self.part())
+        // Taken, but the socket takes no more.
+        #expect(pipe.take().bytes.readableBytes == 10_000)
+        pipe.wrote(isWritable: false)
+        task.cancel()
+        await #expect(throws: CancellationError.self) { try await task.value }
+        pipe.wrote(isWritable: true)
+        #expect(pipe.take().bytes.readableBytes == 0)
+    }
+
     @Test func `a client that has gone fails what waits and what comes`() async throws {
         let pipe = ResponsePipe()
         pipe.wrote(isWritable: false)
